@@ -1,0 +1,5 @@
+"""``python -m batchcalls`` is the command line."""
+
+from batchcalls.cli import main
+
+main()

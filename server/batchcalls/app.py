@@ -1,0 +1,214 @@
+"""The whole server: what it is made of, and the order in which it starts and drains.
+
+Start: store (locked, migrated) → carrier → trio guest → engine (recovers) → RPCs → ready.
+
+Drain, on SIGTERM or SIGINT: readiness off → no new dials → watchers are sent away → calls that
+are up get ``drain_timeout_s`` → the carrier lets go → what has happened is durable → RPCs end
+→ store closed. A second signal ends the waiting for calls, never the writing down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from random import SystemRandom
+from typing import Any, Final
+
+import structlog
+import trio
+from prometheus_client import CollectorRegistry, Histogram, start_http_server
+
+from batchcalls.bridge import GuestTrio
+from batchcalls.carriers.base import Carrier
+from batchcalls.carriers.loader import load_carrier
+from batchcalls.clock import Clock
+from batchcalls.config import Settings, host_and_port
+from batchcalls.engine.dialer import Timing
+from batchcalls.engine.engine import Engine, EngineLimits
+from batchcalls.metrics.commits import CommitMetrics
+from batchcalls.metrics.gauges import Gauges
+from batchcalls.metrics.instruments import Instruments
+from batchcalls.metrics.rpcs import RpcMetrics
+from batchcalls.rpc.boundary import Boundary
+from batchcalls.rpc.server import SERVICE, RpcServer
+from batchcalls.rpc.service import BatchCallsService
+from batchcalls.rpc.validate import SubmitRules
+from batchcalls.store.store import Store
+
+_FLUSH_TIMEOUT_S: Final = 10.0
+"""How long a failing store is waited for at the end; what isn't durable then is recovered."""
+
+_RPC_GRACE_S: Final = 1.0
+_LAG_INTERVAL_S: Final = 0.25
+
+log = structlog.get_logger()
+
+
+class App:
+    """One server. ``serve`` it once; ``on_listening`` gets the ports of RPCs and metrics."""
+
+    def __init__(
+        self, settings: Settings, *, on_listening: Callable[[int, int | None], None]
+    ) -> None:
+        self._settings = settings
+        self._on_listening = on_listening
+        self._clock = Clock()
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+
+    async def serve(self) -> None:
+        """Serve until a signal, then drain.
+
+        Raises:
+          DatabaseInUse, StoreFailure, UnsupportedDatabase: the store can't be opened.
+          CarrierLoadError, CarrierOptionError: the carrier can't be built.
+          OSError: an address can't be bound.
+        """
+        self._listen_to_signals()
+        store = Store.open(self._settings.database)
+        try:
+            carrier = load_carrier(self._settings.carrier, self._settings.carrier_options)
+            async with GuestTrio() as guest:
+                await self._serve(store, carrier, guest)
+        finally:
+            store.close()
+
+    async def _serve(self, store: Store, carrier: Carrier, guest: GuestTrio) -> None:
+        engine = self._engine(store, carrier)
+        registry = CollectorRegistry()
+        instruments = Instruments(registry)
+        registry.register(Gauges(engine, store, self._clock))
+        engine.listen(CommitMetrics(instruments, engine.journal))
+        server = self._rpc_server(engine, carrier, guest, RpcMetrics(instruments))
+        readiness = Readiness(engine, server)
+        engine.listen(readiness)
+        await guest.start(engine.run)
+        await server.start(self._settings.listen)
+        metrics_port = self._serve_metrics(registry)
+        await readiness.tell()
+        lag = asyncio.create_task(
+            _measure_lag(instruments.histogram("batchcalls_loop_lag_seconds"))
+        )
+        self._on_listening(server.port, metrics_port)
+        await _first(self._stop.wait(), guest.ended.wait())
+        lag.cancel()
+        await self._drain(engine, carrier, guest, server, readiness)
+
+    async def _drain(
+        self,
+        engine: Engine,
+        carrier: Carrier,
+        guest: GuestTrio,
+        server: RpcServer,
+        readiness: Readiness,
+    ) -> None:
+        log.info("draining", calls_up=engine.dialer.calls_up)
+        readiness.closed = True
+        await server.set_ready(ready=False)
+        engine.hub.close()
+        if not guest.ended.is_set():
+            await _first(
+                guest.run(engine.drain, self._settings.drain_timeout_s), self._hurry.wait()
+            )
+            await guest.run(carrier.aclose)
+            await guest.run(_flush, engine)
+        await server.stop(_RPC_GRACE_S)
+        log.info("stopped", calls_up=engine.dialer.calls_up)
+
+    def _engine(self, store: Store, carrier: Carrier) -> Engine:
+        settings = self._settings
+        return Engine(
+            store=store,
+            carriers={settings.carrier: carrier},
+            clock=self._clock,
+            random=SystemRandom(),
+            run_sync=trio.to_thread.run_sync,
+            limits=EngineLimits(
+                max_concurrent_calls=settings.max_concurrent_calls,
+                max_calls_per_second=settings.max_calls_per_second,
+                max_open_batches=settings.max_open_batches,
+                max_open_calls=settings.max_open_calls,
+                max_submissions_per_second=settings.max_submissions_per_second,
+            ),
+            timing=Timing(max_call_duration_s=settings.max_call_duration_s),
+        )
+
+    def _rpc_server(
+        self, engine: Engine, carrier: Carrier, guest: GuestTrio, metrics: RpcMetrics
+    ) -> RpcServer:
+        settings = self._settings
+        rules = SubmitRules(
+            number_policies={settings.carrier: carrier.limits.number_policy},
+            default_carrier=settings.carrier,
+        )
+        service = BatchCallsService(engine, guest, rules=rules, clock=self._clock)
+        boundary = Boundary(metrics, prefix=SERVICE)
+        return RpcServer(service, boundary, max_message_mib=settings.max_message_mib)
+
+    def _serve_metrics(self, registry: CollectorRegistry) -> int | None:
+        if self._settings.metrics_listen is None:
+            return None
+        host, port = host_and_port(self._settings.metrics_listen)
+        server, _ = start_http_server(port, host, registry)
+        return int(server.server_port)
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signaled)
+
+    def _signaled(self) -> None:
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+
+class Readiness:
+    """Keeps the health service in step with the store, as a listener of the journal."""
+
+    def __init__(self, engine: Engine, server: RpcServer) -> None:
+        self.closed = False
+        self._engine = engine
+        self._server = server
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def committed(self, *_: object) -> None:
+        """Readiness doesn't depend on what is committed."""
+
+    def health_changed(self, *, healthy: bool) -> None:
+        """The store stopped, or began again, to commit."""
+        task = asyncio.get_running_loop().create_task(self.tell())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def tell(self) -> None:
+        """Tell the health service how things are."""
+        if not self.closed:
+            await self._server.set_ready(ready=self._engine.ready)
+
+
+async def _flush(engine: Engine) -> None:
+    with trio.move_on_after(_FLUSH_TIMEOUT_S) as deadline:
+        await engine.journal.flushed()
+    if deadline.cancelled_caught:
+        log.error("not_everything_is_durable", store=repr(engine.journal))
+
+
+async def _measure_lag(lag: Histogram) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + _LAG_INTERVAL_S
+        await asyncio.sleep(_LAG_INTERVAL_S)
+        lag.observe(max(0.0, loop.time() - due))
+
+
+async def _first(*waits: Coroutine[Any, Any, object]) -> None:
+    """Wait for the first of several things and drop the others."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,1 @@
+"""Whoever places the calls: the seam, its loader, and the built-in carriers."""

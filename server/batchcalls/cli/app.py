@@ -1,0 +1,68 @@
+"""The typer app that all commands register on, and the options that client commands share.
+
+It runs nothing. A command's module imports ``app`` and registers on it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from batchcalls import __version__
+from batchcalls.reach.channel import DEFAULT_ADDRESS
+
+app = typer.Typer(
+    name="batchcalls",
+    help="Place batches of phone calls and follow them.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    # A traceback of ours is for a bug report: plain, and without the values of variables.
+    pretty_exceptions_enable=False,
+)
+
+PATIENCE_S = 60.0
+
+Address = Annotated[
+    str,
+    typer.Option(
+        "--address", envvar="BATCHCALLS_ADDRESS", metavar="HOST:PORT", help="Where the server is."
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON: one document, or one a line for streams.")
+]
+PatienceS = Annotated[
+    float,
+    typer.Option(
+        "--patience",
+        min=0,
+        metavar="SECONDS",
+        help="How long a server that went away is waited for.",
+    ),
+]
+BatchId = Annotated[str, typer.Argument(metavar="BATCH_ID", show_default=False)]
+
+__all__ = ["DEFAULT_ADDRESS", "PATIENCE_S", "Address", "AsJson", "BatchId", "PatienceS", "app"]
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"batchcalls {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=lambda wanted: _print_version(wanted=wanted),
+            help="Print the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Place batches of phone calls and follow them."""

@@ -1,0 +1,121 @@
+"""``serve``: the server itself, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from tomllib import TOMLDecodeError
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from batchcalls.app import App
+from batchcalls.carriers.base import CarrierError
+from batchcalls.cli.app import app
+from batchcalls.cli.session import BAD_INPUT, tell
+from batchcalls.config import Settings, host_and_port
+from batchcalls.logs import configure_logs
+from batchcalls.store.migrate import NewerDatabase
+from batchcalls.store.sqlite import DatabaseInUse
+from batchcalls.store.store import StoreFailure, UnsupportedDatabase
+
+_CANNOT_START = (
+    CarrierError,
+    DatabaseInUse,
+    NewerDatabase,
+    OSError,
+    StoreFailure,
+    UnsupportedDatabase,
+)
+
+
+def _help(setting: str) -> str | None:
+    return Settings.model_fields[setting].description
+
+
+@app.command("serve")
+def serve(
+    *,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help=_help("listen"))
+    ] = None,
+    metrics_listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help=_help("metrics_listen"))
+    ] = None,
+    database: Annotated[str | None, typer.Option(metavar="URL", help=_help("database"))] = None,
+    carrier: Annotated[str | None, typer.Option(metavar="NAME", help=_help("carrier"))] = None,
+    carrier_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An option of the carrier; repeat for more."),
+    ] = None,
+    max_concurrent_calls: Annotated[
+        int | None, typer.Option(metavar="N", help=_help("max_concurrent_calls"))
+    ] = None,
+    max_calls_per_second: Annotated[
+        float | None, typer.Option(metavar="RATE", help=_help("max_calls_per_second"))
+    ] = None,
+    drain_timeout_s: Annotated[
+        float | None,
+        typer.Option("--drain-timeout", metavar="SECONDS", help=_help("drain_timeout_s")),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A TOML file with settings (docs/configuration.md)."),
+    ] = None,
+) -> None:
+    """Serve batches: take them in, dial, tell. SIGTERM drains it, a second one hurries it."""
+    given = {
+        "listen": listen,
+        "metrics_listen": metrics_listen,
+        "database": database,
+        "carrier": carrier,
+        "carrier_options": _options(carrier_option) if carrier_option else None,
+        "max_concurrent_calls": max_concurrent_calls,
+        "max_calls_per_second": max_calls_per_second,
+        "drain_timeout_s": drain_timeout_s,
+    }
+    settings = _settings(config, {name: value for name, value in given.items() if value is not None})
+    configure_logs()
+    try:
+        asyncio.run(_serve(settings))
+    except _CANNOT_START as error:
+        tell(f"batchcalls: {error}")
+        raise typer.Exit(BAD_INPUT) from None
+
+
+async def _serve(settings: Settings) -> None:
+    await App(settings, on_listening=lambda *ports: _announce(settings, *ports)).serve()
+
+
+def _announce(settings: Settings, port: int, metrics_port: int | None) -> None:
+    host, _ = host_and_port(settings.listen)
+    sys.stdout.write(f"listening on {host}:{port}\n")
+    if settings.metrics_listen is not None:
+        host, _ = host_and_port(settings.metrics_listen)
+        sys.stdout.write(f"metrics on http://{host}:{metrics_port}/metrics\n")
+    sys.stdout.flush()
+
+
+def _options(given: list[str]) -> dict[str, str]:
+    options = {}
+    for option in given:
+        name, equals, value = option.partition("=")
+        if not equals or not name:
+            tell(f"batchcalls: --carrier-option {option}: must be KEY=VALUE")
+            raise typer.Exit(BAD_INPUT)
+        options[name.strip()] = value.strip()
+    return options
+
+
+def _settings(config: Path | None, given: dict[str, Any]) -> Settings:
+    try:
+        return Settings.load(config, given)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = ".".join(str(part) for part in problem["loc"])
+            tell(f"batchcalls: {name}: {problem['msg']}")
+    except (OSError, TOMLDecodeError) as error:
+        tell(f"batchcalls: {config}: {error}")
+    raise typer.Exit(BAD_INPUT)

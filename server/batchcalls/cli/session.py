@@ -1,0 +1,96 @@
+"""One command's talk with a server: how it begins, and with which exit code it ends.
+
+Exit codes: 0 done, 1 the batch failed, 2 the request has to change, 3 the server can't be
+reached or can't serve (the same command may pass later), 130 interrupted, 141 the reader of
+the output went away (both as shells have it for the signals).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+import typer
+
+from batchcalls.cli.connection import Connection
+from batchcalls.cli.text import printable
+from batchcalls.document import document_path
+from batchcalls.errors import InvalidRequest, Violation
+from batchcalls.reach.failure import RpcFailed
+
+BATCH_FAILED = 1
+BAD_INPUT = 2
+UNREACHABLE = 3
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+_CALLERS_FAULT = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.OUT_OF_RANGE,
+    }
+)
+
+
+def tell(line: str) -> None:
+    """Print a line for the person at the terminal, apart from the results."""
+    sys.stderr.write(f"{printable(line)}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def session(address: str) -> Iterator[Connection]:
+    """A connection for the commands in the block; its failures become messages and exit codes."""
+    try:
+        with Connection(address, tell=tell) as connection:
+            yield connection
+        sys.stdout.flush()
+    except RpcFailed as failure:
+        _explain(failure, address)
+        raise typer.Exit(_exit_code(failure)) from None
+    except InvalidRequest as error:
+        _list(error.violations, total=error.total)
+        raise typer.Exit(BAD_INPUT) from None
+    except BrokenPipeError:
+        _discard_output()
+        raise typer.Exit(BROKEN_PIPE) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _exit_code(failure: RpcFailed) -> int:
+    passes_later = failure.retry_after_s is not None
+    return BAD_INPUT if failure.code in _CALLERS_FAULT and not passes_later else UNREACHABLE
+
+
+def _explain(failure: RpcFailed, address: str) -> None:
+    if failure.violations:
+        _list(failure.violations, total=failure.violation_count)
+    elif failure.reason is None and _exit_code(failure) == UNREACHABLE:
+        tell(f"batchcalls: can't reach {address}: {failure.message}")
+    else:
+        tell(f"batchcalls: {failure.message}")
+    if failure.retry_after_s is not None:
+        tell(f"batchcalls: try again in {failure.retry_after_s:g} s")
+
+
+def _list(violations: tuple[Violation, ...], *, total: int) -> None:
+    for violation in violations:
+        tell(f"{document_path(violation.field)}: {violation.description}")
+    if total > len(violations):
+        tell(f"batchcalls: and {total - len(violations)} more")
+
+
+def _discard_output() -> None:
+    """Let nothing that is still buffered fail once more when Python exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,322 @@
+"""A client for trio programs.
+
+    async with open_client("127.0.0.1:50051") as client:
+        batch = await client.submit(request)
+        async for event in client.events(batch.batch_id):
+            ...
+
+It speaks messages of ``batchcalls.v1`` and adds little to them: refusals as exceptions, pages
+as one iteration, and streams that come back after the server was gone. It sets no deadlines
+(that is what trio's cancel scopes are for) and repeats no request (whether that is safe, only
+the caller knows; with a ``request_id`` it is).
+
+Theory: grpc.aio runs on an asyncio loop, which trio-asyncio runs inside of trio. gRPC is at
+ease with one loop in a process only, so a client takes the loop that is open around it, and
+opens one where there is none.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+from weakref import WeakSet
+
+import grpc
+import grpc.aio
+import trio
+
+from batchcalls.reach.channel import CHANNEL_OPTIONS, DEFAULT_ADDRESS
+from batchcalls.reach.failure import RpcFailed, rpc_failed
+from batchcalls.reach.resume import Patience
+from batchcalls.v1 import batch_calls_service_pb2 as messages
+from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceStub
+from batchcalls.v1.batch_pb2 import Batch, BatchStatus
+from batchcalls.v1.call_pb2 import Call, CallStatus
+from batchcalls.v1.event_pb2 import Event, EventType
+from batchcalls.v1.outcome_pb2 import Outcome
+
+if sys.version_info >= (3, 14):
+    raise ImportError(
+        "batchcalls.client needs trio-asyncio, which can't be imported on Python 3.14 and later:"
+        " use Python 3.11 to 3.13, or the stubs in batchcalls.v1 with grpc or grpc.aio"
+    )
+import trio_asyncio
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Item = TypeVar("Item")
+OpenCall = Callable[[], grpc.aio.UnaryStreamCall[Any, Any]]
+
+
+@asynccontextmanager
+async def open_client(address: str = DEFAULT_ADDRESS) -> AsyncIterator[Client]:
+    """A client of the server at ``address`` (host and port), for as long as the block lasts.
+
+    It connects when the first RPC needs it. Leaving the block ends whatever is under way.
+    """
+    loop_around = trio_asyncio.current_loop.get()
+    async with nullcontext() if loop_around else trio_asyncio.open_loop():
+        channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        client = Client(channel)
+        try:
+            yield client
+        finally:
+            with trio.CancelScope(shield=True):
+                await client.end_streams()
+                await trio_asyncio.aio_as_trio(channel.close)()
+
+
+class Client:
+    """The RPCs of ``BatchCallsService`` on an open channel; see ``open_client``.
+
+    Every method raises ``RpcFailed`` when the server refuses or can't be reached.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = BatchCallsServiceStub(channel)
+        self._streams: WeakSet[Stream[Any]] = WeakSet()
+
+    async def end_streams(self) -> None:
+        """End every stream that is still open."""
+        for stream in tuple(self._streams):
+            await stream.aclose()
+
+    async def submit(self, request: messages.SubmitBatchRequest) -> Batch:
+        """Submit a batch; when this returns, it is durable.
+
+        To be free to repeat it after a failure, give the request a ``request_id``.
+        """
+        return (await _answer(self._stub.SubmitBatch, request)).batch
+
+    async def get_batch(self, batch_id: str) -> Batch:
+        """The batch as it stands."""
+        request = messages.GetBatchRequest(batch_id=batch_id)
+        return (await _answer(self._stub.GetBatch, request)).batch
+
+    def list_batches(
+        self, *, statuses: Sequence[BatchStatus.ValueType] = (), page_size: int = 0
+    ) -> AsyncIterator[Batch]:
+        """All batches, or those in one of ``statuses``, newest first.
+
+        ``page_size`` batches are fetched at once; 0 leaves it to the server.
+        """
+        request = messages.ListBatchesRequest(statuses=statuses, page_size=page_size)
+
+        async def next_page() -> tuple[Sequence[Batch], bool]:
+            response = await _answer(self._stub.ListBatches, request)
+            request.page_token = response.next_page_token
+            return response.batches, bool(response.next_page_token)
+
+        return _Pages(next_page)
+
+    async def pause(self, batch_id: str) -> Batch:
+        """Stop dialing for the batch; calls that are up go on."""
+        request = messages.PauseBatchRequest(batch_id=batch_id)
+        return (await _answer(self._stub.PauseBatch, request)).batch
+
+    async def resume(self, batch_id: str) -> Batch:
+        """Dial again for a paused batch."""
+        request = messages.ResumeBatchRequest(batch_id=batch_id)
+        return (await _answer(self._stub.ResumeBatch, request)).batch
+
+    async def cancel(self, batch_id: str, *, hang_up: bool = False) -> Batch:
+        """End the batch; calls that are up finish, or with ``hang_up`` are hung up."""
+        request = messages.CancelBatchRequest(batch_id=batch_id, hang_up=hang_up)
+        return (await _answer(self._stub.CancelBatch, request)).batch
+
+    async def get_call(self, call_id: str) -> Call:
+        """The call with all its attempts."""
+        request = messages.GetCallRequest(call_id=call_id)
+        return (await _answer(self._stub.GetCall, request)).call
+
+    def list_calls(
+        self,
+        batch_id: str,
+        *,
+        statuses: Sequence[CallStatus.ValueType] = (),
+        outcomes: Sequence[Outcome.ValueType] = (),
+        page_size: int = 0,
+    ) -> AsyncIterator[Call]:
+        """The batch's calls in the order of submission; all, or those that match both filters.
+
+        ``page_size`` calls are fetched at once; 0 leaves it to the server.
+        """
+        request = messages.ListCallsRequest(
+            batch_id=batch_id, statuses=statuses, outcomes=outcomes, page_size=page_size
+        )
+
+        async def next_page() -> tuple[Sequence[Call], bool]:
+            response = await _answer(self._stub.ListCalls, request)
+            request.page_token = response.next_page_token
+            return response.calls, bool(response.next_page_token)
+
+        return _Pages(next_page)
+
+    def watch(self, batch_id: str, *, resume: bool = True) -> Stream[Batch]:
+        """The batch as it stands, then as it changes, last in its final state.
+
+        States in between are skipped when they come fast. With ``resume``, a server that
+        answered and is then gone is waited for, until the caller cancels.
+        """
+        request = messages.WatchBatchRequest(batch_id=batch_id)
+        return self._stream(
+            lambda: self._stub.WatchBatch(request),
+            lambda response: (response.batch,),
+            resume=resume,
+        )
+
+    def events(
+        self,
+        batch_id: str,
+        *,
+        after_sequence: int = 0,
+        types: Sequence[EventType.ValueType] = (),
+        resume: bool = True,
+    ) -> Stream[Event]:
+        """The batch's events after ``after_sequence``, each exactly once, up to the final one.
+
+        All of them, or those of ``types``. With ``resume``, a server that answered and is then
+        gone is waited for, until the caller cancels, and the events go on where they stopped.
+        """
+        request = messages.WatchEventsRequest(
+            batch_id=batch_id, after_sequence=after_sequence, types=types
+        )
+
+        def unpack(response: messages.WatchEventsResponse) -> Iterable[Event]:
+            request.after_sequence = response.last_sequence
+            return response.events
+
+        return self._stream(lambda: self._stub.WatchEvents(request), unpack, resume=resume)
+
+    def _stream(
+        self, open_call: OpenCall, unpack: Callable[[Any], Iterable[Item]], *, resume: bool
+    ) -> Stream[Item]:
+        patience = Patience() if resume else Patience(limit_s=0)
+        stream = Stream(open_call, unpack, patience=patience)
+        self._streams.add(stream)
+        return stream
+
+
+class Stream(AsyncIterator[Item]):
+    """What a server streams, item by item; for ``async for``, by one task at a time.
+
+    It is left in order by ``async with`` or ``aclose``; one that is only dropped ends when it is
+    collected. A wait that is canceled loses nothing: the next one goes on from there. Items that
+    arrived in one message come without a checkpoint between them.
+    """
+
+    def __init__(
+        self,
+        open_call: OpenCall,
+        unpack: Callable[[Any], Iterable[Item]],
+        *,
+        patience: Patience,
+    ) -> None:
+        self._open_call = open_call
+        self._unpack = unpack
+        self._patience = patience
+        self._call: grpc.aio.UnaryStreamCall[Any, Any] | None = None
+        self._items: deque[Item] = deque()
+        self._ended = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the stream, here and on the server; further reads find its end."""
+        self._ended = True
+        self._items.clear()
+        await self._end_call()
+        await trio.lowlevel.checkpoint()
+
+    def __del__(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+
+    async def __anext__(self) -> Item:
+        while not self._items:
+            if self._ended:
+                raise StopAsyncIteration
+            await self._receive()
+        return self._items.popleft()
+
+    async def _receive(self) -> None:
+        """Take the next message, or the end; or wait before the next try."""
+        try:
+            response = await trio_asyncio.aio_as_trio(self._read)()
+        except grpc.aio.AioRpcError as error:
+            self._call = None
+            await self._wait_after(rpc_failed(error), cause=error)
+        except trio.Cancelled:
+            await self._end_call()  # a call whose read was canceled can't be read again
+            raise
+        else:
+            self._patience.renew()
+            self._take(response)
+
+    async def _read(self) -> Any:
+        if self._call is None:
+            self._call = self._open_call()
+        return await self._call.read()
+
+    async def _end_call(self) -> None:
+        """Cancel the call, and wait until gRPC has nothing more to tell the loop about it."""
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+            with trio.CancelScope(shield=True):
+                await trio_asyncio.aio_as_trio(call.code)()
+
+    def _take(self, response: Any) -> None:
+        if response is grpc.aio.EOF:
+            self._ended = True
+        else:
+            self._items.extend(self._unpack(response))
+
+    async def _wait_after(self, failure: RpcFailed, *, cause: grpc.RpcError) -> None:
+        delay_s = self._patience.next_delay_s(trio.current_time()) if failure.unavailable else None
+        if delay_s is None:
+            self._ended = True
+            raise failure from cause
+        await trio.sleep(delay_s)
+
+
+class _Pages(AsyncIterator[Item]):
+    """The items of page after page, fetched when they are needed."""
+
+    def __init__(self, next_page: Callable[[], Awaitable[tuple[Sequence[Item], bool]]]) -> None:
+        self._next_page = next_page
+        self._items: deque[Item] = deque()
+        self._more = True
+
+    async def __anext__(self) -> Item:
+        while not self._items:
+            if not self._more:
+                raise StopAsyncIteration
+            page, self._more = await self._next_page()
+            self._items.extend(page)
+        return self._items.popleft()
+
+
+async def _answer(
+    method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request
+) -> Response:
+    async def call() -> Response:
+        return await method(request)
+
+    try:
+        return cast(Response, await trio_asyncio.aio_as_trio(call)())
+    except grpc.aio.AioRpcError as error:
+        raise rpc_failed(error) from error

@@ -1,0 +1,98 @@
+"""The settings of a server: from the command line, the environment, a TOML file, in this order.
+
+Environment variables are named ``BATCHCALLS_`` and the setting in capitals; the file holds
+the settings by name, the options of the carrier in a table ``[carrier_options]``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+HostPort = Annotated[str, StringConstraints(pattern=r"^(\S+):(\d{1,5})$")]
+
+
+class Settings(BaseSettings):
+    """What a server needs to know; every field has a default that works."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BATCHCALLS_", extra="forbid", frozen=True, populate_by_name=True
+    )
+
+    listen: HostPort = Field("127.0.0.1:50051", description="Where RPCs are served; port 0 takes a free one.")
+    metrics_listen: HostPort | None = Field(
+        None, description="Where metrics are served over HTTP; nowhere by default."
+    )
+    database: str = Field(
+        "sqlite:///batchcalls.db", description="The SQLAlchemy URL of the database."
+    )
+    carrier: str = Field("simulator", description="The carrier that places the calls.")
+    carrier_options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the carrier, by name."
+    )
+    max_concurrent_calls: int = Field(
+        1_000, ge=1, le=100_000, description="The most calls up at once, over all batches."
+    )
+    max_calls_per_second: float = Field(
+        0.0, ge=0.0, le=100_000.0, description="The most dials in any second; 0 is no limit."
+    )
+    max_open_batches: int = Field(
+        1_000, ge=1, description="The most batches that aren't final."
+    )
+    max_open_calls: int = Field(
+        10_000_000, ge=1, description="The most calls that aren't final, over all batches."
+    )
+    max_submissions_per_second: float = Field(
+        0.0, ge=0.0, description="The most batches taken in a second; 0 is no limit."
+    )
+    max_message_mib: int = Field(
+        64, ge=4, le=1_024, description="The largest request, in MiB."
+    )
+    max_call_duration_s: float = Field(
+        14_400.0, gt=0.0, description="When a call that nobody ends is hung up, in seconds."
+    )
+    drain_timeout_s: float = Field(
+        30.0, ge=0.0, description="How long calls may go on after SIGTERM, in seconds."
+    )
+
+    @classmethod
+    def load(cls, file: Path | None, given: dict[str, Any]) -> Settings:
+        """The settings with what was ``given`` first, then the environment, then ``file``.
+
+        Raises:
+          ValidationError: a value is out of range, or a name is unknown.
+          OSError, TOMLDecodeError: the file can't be read.
+        """
+        return _with_file(file)(**given)
+
+
+def _with_file(file: Path | None) -> type[Settings]:
+    class FileSettings(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            if file is None:
+                return init_settings, env_settings
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+    return FileSettings
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """The two parts of ``HOST:PORT``; IPv6 hosts stand in brackets."""
+    host, _, port = address.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)

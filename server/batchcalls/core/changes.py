@@ -1,0 +1,105 @@
+"""What can happen to a batch, as records: the one language of engine, journal and store.
+
+A change says what happened and when; ``ledger.Ledger`` decides whether it may happen and
+what follows from it (counts, events), the store writes it down. Nothing else writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batchcalls.core.model import Attempt, BatchSpec, CallSpec, CallStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something that happened to the batch ``batch_id`` at ``time_us``."""
+
+    batch_id: str
+    time_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSubmitted(Change):
+    """A new batch with its calls; their positions are their places in ``calls``."""
+
+    spec: BatchSpec
+    calls: Sequence[CallSpec]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStarted(Change):
+    """The start time of a scheduled batch has come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPaused(Change):
+    """Somebody paused the batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchResumed(Change):
+    """Somebody resumed the batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested(Change):
+    """Somebody canceled the batch; ``hang_up`` also ends the calls that are up."""
+
+    hang_up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDialed(Change):
+    """The intent to dial: durable before a byte leaves.
+
+    ``dial`` counts all dials of the call; ``due_time_us`` is since when it could be dialed.
+    """
+
+    position: int
+    source: CallStatus
+    dial: int
+    due_time_us: int
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswered(Change):
+    """Somebody, or something, picked up."""
+
+    position: int
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(Change):
+    """The call is over for good: ``status`` is completed, failed or canceled."""
+
+    position: int
+    status: CallStatus
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryScheduled(Change):
+    """The attempt didn't reach anybody; the call is tried again at ``due_time_us``."""
+
+    position: int
+    attempt: Attempt
+    due_time_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReturned(Change):
+    """The phone certainly did not ring: the attempt doesn't count, the call is due again at once."""
+
+    position: int
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsCanceled(Change):
+    """Calls that wait are canceled: pairs of position and the status that they had."""
+
+    calls: Sequence[tuple[int, CallStatus]]

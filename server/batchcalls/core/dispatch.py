@@ -1,0 +1,322 @@
+"""The dispatcher decides which calls to dial, and when to look again.
+
+``plan(now)`` is synchronous and free of I/O: it looks at the lanes, the limits and the time
+and returns a ``Plan``; whoever holds the dispatcher carries it out and reports back
+(``prepared``, ``line_free``, ``refilled`` …). Every dial passes two stations:
+
+1. *prepare*: a slot of the server, the carrier and the lane is taken; the intent to dial is
+   to be made durable. Only ever a little ahead of the pace (``limits.LEAD_S``).
+2. *launch*: the intent is durable and the pace allows it: the dial leaves at this moment.
+
+Between lanes the choice is *stride scheduling* (Waldspurger and Weihl, 1995): each lane has a
+turn that grows by 1/weight with each dial, and the smallest turn goes next. A lane that was
+idle starts at the current turn, so a new small batch beside a huge one is served at once, no
+lane saves up credit while idle, and none starves.
+
+Work per plan grows with the dials it returns, not with the lanes that exist: a lane that
+can't dial leaves the queue and comes back when what it waits for happens (a slot, a due
+retry, a refill, its pace).
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass, field
+from itertools import count
+
+from batchcalls.core.carrier_gate import CarrierGate
+from batchcalls.core.lane import Dial, Lane, QueuedCall
+from batchcalls.core.limits import Limit
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What to do now, and when to plan again at the latest (monotonic seconds)."""
+
+    prepare: list[Dial] = field(default_factory=list)
+    launch: list[Dial] = field(default_factory=list)
+    withdraw: list[Dial] = field(default_factory=list)
+    refill: list[Lane] = field(default_factory=list)
+    wake_at: float = math.inf
+
+
+class Dispatcher:
+    """Holds the lanes and the limits. Every method takes the monotonic time where it matters."""
+
+    def __init__(self, *, server: Limit, carriers: list[CarrierGate]) -> None:
+        self.server = server
+        self.carriers = {gate.name: gate for gate in carriers}
+        self.lanes: dict[str, Lane] = {}
+        self._runnable: dict[str, list[tuple[float, int, Lane]]] = {
+            gate.name: [] for gate in carriers
+        }
+        self._timers: list[tuple[float, int, Lane]] = []
+        self._launchable: list[tuple[float, int, Lane]] = []
+        self._ticket = count()
+        self._turn = 0.0
+        self._stopped = False
+
+    def __repr__(self) -> str:
+        return f"<Dispatcher {len(self.lanes)} lanes, {self.server!r}>"
+
+    # Lanes
+
+    def add_lane(self, lane: Lane) -> None:
+        """Take in a lane, closed."""
+        assert lane.batch_id not in self.lanes
+        self.lanes[lane.batch_id] = lane
+
+    def open_lane(self, lane: Lane) -> None:
+        """Let a lane dial; its windows fill from the store."""
+        lane.is_open = True
+        self._enqueue(lane)
+
+    def close_lane(self, lane: Lane) -> None:
+        """Stop a lane's dials; those that are prepared still launch."""
+        lane.is_open = False
+        lane.forget_queue()
+
+    def drop_lane(self, lane: Lane) -> None:
+        """Forget a lane that is closed and has no call up."""
+        assert not lane.is_open and not lane.limit.in_use, f"{lane!r} is still in use"
+        del self.lanes[lane.batch_id]
+
+    def cancel_lane(self, lane: Lane, now: float) -> None:
+        """Stop a lane's dials for good; those that are prepared will be withdrawn."""
+        self.close_lane(lane)
+        lane.is_canceled = True
+        self._arm_launch(lane, now)
+
+    def stop(self, now: float) -> None:
+        """Prepare and launch nothing any more; what is prepared will be withdrawn."""
+        self._stopped = True
+        for lane in self.lanes.values():
+            if lane.launchable:
+                self._arm_launch(lane, now)
+
+    # What has happened
+
+    def prepared(self, dial: Dial, now: float) -> None:
+        """The intent of a dial is durable."""
+        lane = dial.lane
+        lane.launchable.append(dial)
+        if len(lane.launchable) == 1:
+            self._arm_launch(lane, now)
+
+    def unprepared(self, dial: Dial, now: float) -> None:
+        """The intent of a dial could not be made durable: the call waits in its place."""
+        self._withdraw(dial)
+        self.put_back(dial, dial.call, now)
+
+    def launched(self, dial: Dial, now: float) -> None:
+        """A dial of a plan really leaves, at this moment: that is what its pace counts."""
+        assert dial.launched_at is not None
+        for limit in _limits(self.server, dial.lane):
+            limit.launched(planned=dial.launched_at, now=now)
+
+    def adopt(self, dial: Dial, now: float) -> None:
+        """Account for a call of an earlier process that may still be up."""
+        dial.launched_at = now
+        dial.lane.dials[dial.call.position] = dial
+        for limit in _limits(self.server, dial.lane):
+            limit.adopt()
+
+    def line_free(self, dial: Dial, now: float) -> None:
+        """A launched call is over; its slots are free."""
+        assert dial.launched_at is not None
+        lane = dial.lane
+        for limit in _limits(self.server, lane):
+            limit.release()
+        gate = lane.carrier
+        if not gate.breaker.closed:
+            gate.breaker.abandoned(now, dialed_at=dial.launched_at)
+            self._reconsider(gate, now)
+        self._enqueue(lane)
+
+    def put_back(self, dial: Dial, call: QueuedCall, now: float) -> None:
+        """The call of a dial waits again, as ``call``: the store shows it so, durably."""
+        lane = dial.lane
+        del lane.dials[call.position]
+        if lane.is_open:
+            lane.put_back(call, now=now)
+            self._enqueue(lane)
+
+    def settled(self, dial: Dial) -> None:
+        """The call of a dial is final, durably."""
+        del dial.lane.dials[dial.call.position]
+
+    def refilled(
+        self,
+        lane: Lane,
+        *,
+        ready: list[QueuedCall],
+        waiting: list[QueuedCall],
+        ready_complete: bool,
+        waiting_complete: bool,
+    ) -> None:
+        """What the store answered to a refill; ignored by a lane that was closed meanwhile."""
+        lane.is_refilling = False
+        if lane.is_open:
+            lane.refill(
+                ready,
+                waiting,
+                ready_complete=ready_complete,
+                waiting_complete=waiting_complete,
+            )
+            self._enqueue(lane)
+
+    def carrier_up(self, dial: Dial, now: float) -> None:
+        """The carrier took a dial."""
+        gate = dial.lane.carrier
+        if not gate.breaker.closed:
+            gate.breaker.success(now, dialed_at=dial.launched_at)
+            self._reconsider(gate, now)
+
+    def carrier_down(self, dial: Dial, now: float) -> None:
+        """The carrier couldn't be reached; dials that are prepared for it will be withdrawn."""
+        gate = dial.lane.carrier
+        gate.breaker.failure(now, dialed_at=dial.launched_at)
+        self._reconsider(gate, now)
+
+    def carrier_throttled(self, dial: Dial, now: float, *, retry_after_s: float) -> None:
+        """The carrier had no room."""
+        dial.lane.carrier.throttled(now, retry_after_s=retry_after_s)
+        self.carrier_up(dial, now)
+
+    # The decision
+
+    def plan(self, now: float) -> Plan:
+        """Decide what to do at ``now``."""
+        plan = Plan()
+        self._wake_lanes(now)
+        self._launch(now, plan)
+        self._prepare(now, plan)
+        if self._timers:
+            plan.wake_at = min(plan.wake_at, self._timers[0][0])
+        return plan
+
+    def _wake_lanes(self, now: float) -> None:
+        while self._timers and self._timers[0][0] <= now:
+            lane = heapq.heappop(self._timers)[2]
+            lane.timer_at = math.inf
+            self._enqueue(lane)
+
+    def _launch(self, now: float, plan: Plan) -> None:
+        while self._launchable and self._launchable[0][0] <= now:
+            server_at = self.server.launch_at(now)
+            if server_at > now:
+                plan.wake_at = server_at
+                return
+            at, _, lane = heapq.heappop(self._launchable)
+            if at != lane.launch_at:
+                continue
+            lane.launch_at = math.inf
+            at = self._launch_ready(lane, now, plan)
+            if lane.launchable:
+                self._arm_launch(lane, at)
+        if self._launchable:
+            plan.wake_at = self._launchable[0][0]
+
+    def _launch_ready(self, lane: Lane, now: float, plan: Plan) -> float:
+        """Launch what a lane may; return when to look at it again."""
+        gate = lane.carrier
+        while lane.launchable:
+            if self._stopped or lane.is_canceled or gate.breaker.open_at(now):
+                dial = lane.launchable.popleft()
+                self._withdraw(dial)
+                plan.withdraw.append(dial)
+                continue
+            at = max(self.server.launch_at(now), gate.launch_at(now), lane.limit.launch_at(now))
+            if at > now:
+                return at
+            dial = lane.launchable.popleft()
+            dial.launched_at = now
+            self.server.launch(now)
+            gate.launch(now)
+            lane.limit.launch(now)
+            plan.launch.append(dial)
+        return math.inf
+
+    def _withdraw(self, dial: Dial) -> None:
+        for limit in _limits(self.server, dial.lane):
+            limit.withdraw()
+        self._enqueue(dial.lane)
+
+    def _prepare(self, now: float, plan: Plan) -> None:
+        while not self._stopped and any(self._runnable.values()):
+            at = self.server.prepare_at(now)
+            if at > now:
+                plan.wake_at = min(plan.wake_at, at)
+                return
+            lane = self._next_lane(now, plan)
+            if lane is None:
+                return
+            self._prepare_next(lane, now, plan)
+
+    def _next_lane(self, now: float, plan: Plan) -> Lane | None:
+        """The open lane whose turn it is, among those whose carrier has room."""
+        best: list[tuple[float, int, Lane]] | None = None
+        for name, heap in self._runnable.items():
+            if not heap:
+                continue
+            at = self.carriers[name].prepare_at(now)
+            if at > now:
+                plan.wake_at = min(plan.wake_at, at)
+            elif best is None or heap[0] < best[0]:
+                best = heap
+        if best is None:
+            return None
+        lane = heapq.heappop(best)[2]
+        lane.is_queued = False
+        return lane
+
+    def _prepare_next(self, lane: Lane, now: float, plan: Plan) -> None:
+        if not lane.is_open:
+            return
+        lane.promote(now)
+        if lane.wants_refill:
+            lane.begin_refill()
+            plan.refill.append(lane)
+        if lane.ready.peek() is None:
+            self._arm(lane, lane.next_due_s)
+            return
+        at = lane.limit.prepare_at(now)
+        if at > now:
+            self._arm(lane, at)
+            return
+        for limit in _limits(self.server, lane):
+            limit.prepare()
+        plan.prepare.append(lane.take())
+        self._turn = lane.turn
+        lane.turn += 1.0 / lane.weight
+        self._enqueue(lane)
+
+    def _arm(self, lane: Lane, at: float) -> None:
+        """Look at the lane again at ``at``; an earlier alarm stands."""
+        if at < lane.timer_at:
+            lane.timer_at = at
+            self._push(self._timers, at, lane)
+
+    def _arm_launch(self, lane: Lane, at: float) -> None:
+        """Launch the lane's prepared dials at ``at``; an entry of another time is stale."""
+        lane.launch_at = at
+        self._push(self._launchable, at, lane)
+
+    def _enqueue(self, lane: Lane) -> None:
+        if lane.is_open and not lane.is_queued:
+            lane.is_queued = True
+            lane.turn = max(lane.turn, self._turn)
+            self._push(self._runnable[lane.carrier.name], lane.turn, lane)
+
+    def _reconsider(self, gate: CarrierGate, now: float) -> None:
+        for lane in self.lanes.values():
+            if lane.carrier is gate and lane.launchable:
+                self._arm_launch(lane, now)
+
+    def _push(self, heap: list[tuple[float, int, Lane]], at: float, lane: Lane) -> None:
+        heapq.heappush(heap, (at, next(self._ticket), lane))
+
+
+def _limits(server: Limit, lane: Lane) -> tuple[Limit, Limit, Limit]:
+    return server, lane.carrier.limit, lane.limit

@@ -1,0 +1,181 @@
+"""A lane: one running batch inside the dispatcher.
+
+A lane knows which of its calls to dial next. It holds two windows over the queue in the
+store: ``ready`` (fresh calls and due retries: high priority first, retries ahead of fresh
+calls of the same priority, then by position) and ``waiting`` (retries by due time). A retry
+that falls due moves from the second to the first. Both are bounded, so a batch of a million
+calls costs no more memory than a batch of a thousand.
+
+``dials`` are the calls that left the windows and are not settled durably: from the moment that
+one is taken until its end is on the disk. A refill that was read meanwhile may still show such
+a call in the queue; it must not bring it back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from batchcalls.core.carrier_gate import CarrierGate
+from batchcalls.core.limits import Limit
+from batchcalls.core.model import Attempt, BatchSpec, CallSpec, CallStatus
+from batchcalls.core.window import Window
+
+_MIN_WINDOW: Final = 64
+"""The smallest window: a refill costs a store read, however few calls it brings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedCall:
+    """A call that waits to be dialed.
+
+    ``attempts`` and ``dials`` are those made so far. ``due_s`` (monotonic) and
+    ``due_time_us`` (wall clock, as stored) say when a retry is due; both are 0 for fresh calls.
+    """
+
+    position: int
+    spec: CallSpec
+    attempts: int = 0
+    dials: int = 0
+    due_s: float = 0.0
+    due_time_us: int = 0
+
+    @property
+    def status(self) -> CallStatus:
+        return CallStatus.RETRYING if self.attempts else CallStatus.PENDING
+
+    def again(self, *, attempts: int, due_s: float, due_time_us: int) -> QueuedCall:
+        """The same call after one more dial."""
+        dials = self.dials + 1
+        return replace(self, attempts=attempts, dials=dials, due_s=due_s, due_time_us=due_time_us)
+
+    @property
+    def ready_key(self) -> tuple[int, int, int]:
+        return (-self.spec.priority, 0 if self.attempts else 1, self.position)
+
+    @property
+    def waiting_key(self) -> tuple[int, int]:
+        return (self.due_time_us, self.position)
+
+
+class Dial:
+    """One call on its way: it holds a slot of the server, the carrier and the lane.
+
+    ``launched_at`` is None until it leaves for the carrier.
+    """
+
+    __slots__ = ("attempt", "call", "lane", "launched_at")
+
+    def __init__(self, lane: Lane, call: QueuedCall, attempt: Attempt | None = None) -> None:
+        self.lane = lane
+        self.call = call
+        self.attempt = attempt
+        self.launched_at: float | None = None
+
+    def __repr__(self) -> str:
+        state = "prepared" if self.launched_at is None else "up"
+        return f"<Dial {self.lane.batch_id} call {self.call.position} {state}>"
+
+
+class Lane:
+    """The queue and the limit of one batch.
+
+    ``is_open`` while the batch may dial, ``opened_us`` since when; ``is_canceled`` once its
+    prepared dials are to be withdrawn too.
+    """
+
+    def __init__(self, spec: BatchSpec, carrier: CarrierGate) -> None:
+        self.spec = spec
+        self.batch_id = spec.batch_id
+        self.weight = spec.priority
+        self.carrier = carrier
+        self.capacity = max(2 * spec.concurrency, _MIN_WINDOW)
+        self.limit = Limit(spec.batch_id, slots=spec.concurrency, rate=spec.max_calls_per_second)
+        self.ready: Window[QueuedCall] = Window(self.capacity, key=lambda call: call.ready_key)
+        self.waiting: Window[QueuedCall] = Window(self.capacity, key=lambda call: call.waiting_key)
+        self.dials: dict[int, Dial] = {}
+        self.launchable: deque[Dial] = deque()
+        self.opened_us = 0
+        self.turn = 0.0
+        self.timer_at = math.inf
+        self.launch_at = math.inf
+        self.is_open = False
+        self.is_canceled = False
+        self.is_queued = False
+        self.is_refilling = False
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_open else "closed"
+        return f"<Lane {self.batch_id} {state} {self.ready!r} {self.waiting!r} {self.limit!r}>"
+
+    @property
+    def wants_refill(self) -> bool:
+        wanted = self.ready.wants_refill or self.waiting.wants_refill
+        return wanted and self.is_open and not self.is_refilling
+
+    @property
+    def next_due_s(self) -> float:
+        """When the first waiting retry falls due; infinite when none waits here."""
+        first = self.waiting.peek()
+        return first.due_s if first else math.inf
+
+    @property
+    def fetch_size(self) -> int:
+        """How many calls a refill asks for: a window full beyond those that are dialed."""
+        return self.capacity + len(self.dials)
+
+    def promote(self, now: float) -> None:
+        """Move the retries that are due to the ready calls."""
+        while self.next_due_s <= now:
+            self.ready.push(self.waiting.pop())
+
+    def take(self) -> Dial:
+        """Take the first ready call out, to be dialed."""
+        call = self.ready.pop()
+        assert call.position not in self.dials, f"{call} is dialed already"
+        dial = self.dials[call.position] = Dial(self, call)
+        return dial
+
+    def put_back(self, call: QueuedCall, *, now: float) -> None:
+        """Let a call that wasn't dialed, or is tried again, wait in its natural place."""
+        if call.due_s > now:
+            self.waiting.push(call)
+        else:
+            self.ready.push(call)
+
+    def begin_refill(self) -> None:
+        """A read of the store begins, whose result ``refill`` will bring."""
+        self.is_refilling = True
+        self.ready.begin_refill()
+        self.waiting.begin_refill()
+
+    def refill(
+        self,
+        ready: Iterable[QueuedCall],
+        waiting: Iterable[QueuedCall],
+        *,
+        ready_complete: bool,
+        waiting_complete: bool,
+    ) -> None:
+        """Take in what the store holds: the first ready and the first waiting calls, in order.
+
+        A retry may fall due between the two reads of the store or in this very moment; it
+        must never stand in both windows, or it would be dialed twice.
+        """
+        fresh = [call for call in ready if call.position not in self.dials]
+        for call in fresh:
+            self.waiting.discard(call.waiting_key)
+        self.ready.refill(fresh, complete=ready_complete)
+        later = [call for call in waiting if self._is_new(call)]
+        self.waiting.refill(later, complete=waiting_complete)
+
+    def _is_new(self, call: QueuedCall) -> bool:
+        return call.position not in self.dials and call.ready_key not in self.ready
+
+    def forget_queue(self) -> None:
+        """Drop the windows; the store still has everything."""
+        self.ready.clear()
+        self.waiting.clear()

@@ -1,0 +1,84 @@
+"""Whether a call is tried again, and when.
+
+Given how an attempt ended, ``decide`` says what becomes of its call. It doesn't look at
+the clock, keep a queue or draw random numbers: the caller adds the delay to its own time
+and brings the draw.
+
+The delay before attempt n+1 is delay × multiplier to the power n-1, never more than
+``max_delay_s``. Jitter multiplies that by a factor drawn evenly from 1-jitter to
+1+jitter, so that the calls which met one outage don't all come back at one moment. The
+cap holds after the jitter too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from batchcalls.core.model import CallStatus, Outcome, RetryConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The call waits ``delay_s`` seconds (0 or more) and is dialed again."""
+
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The call is over and ends in ``status``."""
+
+    status: CallStatus
+
+
+Decision = Retry | Final
+
+_FINAL_STATUS = {
+    Outcome.COMPLETED: CallStatus.COMPLETED,
+    Outcome.VOICEMAIL: CallStatus.COMPLETED,
+    Outcome.BUSY: CallStatus.FAILED,
+    Outcome.NO_ANSWER: CallStatus.FAILED,
+    Outcome.REJECTED: CallStatus.FAILED,
+    Outcome.FAILED: CallStatus.FAILED,
+    Outcome.INVALID_NUMBER: CallStatus.FAILED,
+    Outcome.CANCELED: CallStatus.CANCELED,
+    Outcome.UNKNOWN: CallStatus.FAILED,
+}
+
+_NEVER_RETRIED = frozenset({Outcome.COMPLETED, Outcome.INVALID_NUMBER, Outcome.CANCELED})
+
+
+def decide(config: RetryConfig, outcome: Outcome, attempts: int, draw: float) -> Decision:
+    """What becomes of a call whose attempt number ``attempts`` (from 1) ended in ``outcome``.
+
+    ``draw`` is a random number from 0 up to but not including 1; it only moves the delay.
+    ``THROTTLED`` is no attempt and never comes here.
+    """
+    assert outcome is not Outcome.THROTTLED, "a throttled dial isn't an attempt"
+    assert attempts >= 1, f"attempts are numbered from 1, not {attempts}"
+    wanted = outcome in config.retry_on and outcome not in _NEVER_RETRIED
+    if wanted and attempts < config.max_attempts:
+        return Retry(next_delay_s(config, attempts, draw))
+    return Final(_FINAL_STATUS[outcome])
+
+
+def next_delay_s(config: RetryConfig, attempts: int, draw: float) -> float:
+    """The seconds before attempt ``attempts + 1``, after ``attempts`` (from 1) were made.
+
+    From 0 to ``config.max_delay_s``. ``draw`` is a random number from 0 up to but not
+    including 1: 0 gives the shortest delay that the jitter allows, 0.5 the one without it.
+    """
+    assert attempts >= 1, f"attempts are numbered from 1, not {attempts}"
+    assert 0.0 <= draw < 1.0, f"a draw lies in [0, 1), not at {draw}"
+    delay_s = min(_backed_off_s(config, attempts), config.max_delay_s)
+    factor = 1.0 - config.jitter + 2.0 * config.jitter * draw
+    return min(delay_s * factor, config.max_delay_s)
+
+
+def _backed_off_s(config: RetryConfig, attempts: int) -> float:
+    if config.delay_s == 0.0:
+        return 0.0
+    try:
+        return config.delay_s * config.backoff_multiplier ** (attempts - 1)
+    except OverflowError:
+        return config.max_delay_s

@@ -1,0 +1,238 @@
+"""The dialer sees one call through: place it, watch it, record how it ended.
+
+A task per call. It begins when the intent is durable and the pace allows it, and ends when
+the line is free and the outcome is with the journal. Cancelling the call's own scope hangs
+up. When the whole server stops, the task is cancelled from outside and records nothing: the
+open intent tells the next process to ask the carrier.
+
+What a carrier says is believed only as far as the seam's contract goes: two exceptions
+promise that no phone rang, and the call is given back; every other exception leaves open
+what happened, and the attempt ends unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from random import Random
+
+import structlog
+import trio
+
+from batchcalls.carriers.base import (
+    CallResult,
+    Carrier,
+    CarrierThrottled,
+    CarrierUnavailable,
+    OutboundCall,
+    Progress,
+)
+from batchcalls.clock import MICROSECONDS, Clock
+from batchcalls.core import retry
+from batchcalls.core.changes import (
+    CallAnswered,
+    CallEnded,
+    CallReturned,
+    Change,
+    RetryScheduled,
+)
+from batchcalls.core.dispatch import Dispatcher
+from batchcalls.core.lane import Dial
+from batchcalls.core.model import Attempt, Outcome, call_id
+from batchcalls.core.script import render
+from batchcalls.engine.bell import Bell
+from batchcalls.store.journal import Journal
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long calls may take. ``max_call_duration_s`` ends a call that nobody ends (default 4 h)."""
+
+    max_call_duration_s: float = 14_400.0
+
+
+class Dialer:
+    """Runs calls, and rings ``bell`` when a slot was given back."""
+
+    def __init__(
+        self,
+        *,
+        carriers: Mapping[str, Carrier],
+        dispatcher: Dispatcher,
+        journal: Journal,
+        clock: Clock,
+        random: Random,
+        timing: Timing,
+        bell: Bell,
+    ) -> None:
+        self._carriers = carriers
+        self._dispatcher = dispatcher
+        self._journal = journal
+        self._clock = clock
+        self._random = random
+        self._timing = timing
+        self._bell = bell
+        self._up: dict[Dial, trio.CancelScope] = {}
+        self._waiting_for_end = trio.lowlevel.ParkingLot()
+
+    def __repr__(self) -> str:
+        return f"<Dialer {len(self._up)} calls up>"
+
+    @property
+    def calls_up(self) -> int:
+        """How many calls are with a carrier now."""
+        return len(self._up)
+
+    def hang_up(self, dials: Iterable[Dial]) -> None:
+        """End those calls that are up; they end canceled."""
+        for dial in dials:
+            scope = self._up.get(dial)
+            if scope is not None:
+                scope.cancel()
+
+    async def next_end(self) -> None:
+        """Wait until a call ends or is withdrawn."""
+        await self._waiting_for_end.park()
+
+    async def run(self, dial: Dial) -> None:
+        """See a launched dial through to its outcome."""
+        self._dispatcher.launched(dial, self._clock.now())
+        result = CallResult(outcome=Outcome.CANCELED, detail="hung up")
+        try:
+            with trio.CancelScope() as scope:
+                self._up[dial] = scope
+                with trio.move_on_after(self._timing.max_call_duration_s) as deadline:
+                    result = await self._place(dial)
+                if deadline.cancelled_caught:
+                    result = _overlong(dial)
+        finally:
+            del self._up[dial]
+        self.end(dial, result)
+
+    def end(self, dial: Dial, result: CallResult) -> None:
+        """The line is free: give the slots back and record what became of the call."""
+        now = self._clock.now()
+        self._dispatcher.line_free(dial, now)
+        assert dial.attempt is not None
+        attempt = replace(
+            dial.attempt,
+            outcome=result.outcome,
+            carrier_call_id=result.carrier_call_id,
+            carrier_code=result.carrier_code,
+            detail=result.detail,
+            end_time_us=self._clock.now_us(),
+        )
+        self._record(dial, attempt)
+
+    def withdraw(self, dial: Dial) -> None:
+        """Give back a call whose dial never left; its slots are free already."""
+        assert dial.attempt is not None
+        now_us = self._clock.now_us()
+        self._record(
+            dial,
+            replace(
+                dial.attempt,
+                outcome=Outcome.THROTTLED,
+                detail="withdrawn before it was dialed",
+                end_time_us=now_us,
+            ),
+        )
+
+    async def _place(self, dial: Dial) -> CallResult:
+        carrier = self._carriers[dial.lane.carrier.name]
+        try:
+            result = await carrier.place_call(
+                self._outbound(dial, carrier), lambda progress: self._report(dial, progress)
+            )
+        except CarrierThrottled as error:
+            self._dispatcher.carrier_throttled(
+                dial, self._clock.now(), retry_after_s=error.retry_after_s
+            )
+            return CallResult(outcome=Outcome.THROTTLED, detail=str(error))
+        except CarrierUnavailable as error:
+            self._dispatcher.carrier_down(dial, self._clock.now())
+            return CallResult(outcome=Outcome.THROTTLED, detail=str(error))
+        except Exception as error:
+            log.exception("carrier_failed", carrier=dial.lane.carrier.name)
+            return CallResult(outcome=Outcome.UNKNOWN, detail=f"{type(error).__name__}: {error}")
+        self._dispatcher.carrier_up(dial, self._clock.now())
+        return result
+
+    def _outbound(self, dial: Dial, carrier: Carrier) -> OutboundCall:
+        lane, attempt = dial.lane, dial.attempt
+        assert attempt is not None
+        spec = dial.call.spec.with_defaults(lane.spec.defaults)
+        assert spec.script is not None
+        return OutboundCall(
+            attempt_id=attempt.attempt_id,
+            call_id=call_id(lane.batch_id, dial.call.position),
+            batch_id=lane.batch_id,
+            attempt_number=attempt.number,
+            phone_number=spec.phone_number,
+            script=render(spec.script, spec.variables),
+            script_type=spec.script.type,
+            voice_id=spec.voice_id,
+            caller_id=spec.caller_id,
+            metadata=spec.metadata,
+            ring_timeout_s=carrier.limits.ring_timeout_s,
+        )
+
+    def _report(self, dial: Dial, progress: Progress) -> None:
+        attempt = dial.attempt
+        assert attempt is not None
+        self._dispatcher.carrier_up(dial, self._clock.now())
+        now_us = self._clock.now_us()
+        if progress is Progress.RINGING and not attempt.ring_time_us:
+            dial.attempt = replace(attempt, ring_time_us=now_us)
+        if progress is Progress.ANSWERED and not attempt.answer_time_us:
+            dial.attempt = replace(attempt, answer_time_us=now_us)
+            self._journal.record(
+                CallAnswered(
+                    batch_id=dial.lane.batch_id,
+                    time_us=now_us,
+                    position=dial.call.position,
+                    attempt=dial.attempt,
+                )
+            )
+
+    def _record(self, dial: Dial, attempt: Attempt) -> None:
+        """Tell the journal what becomes of the call after that attempt."""
+        assert attempt.outcome is not None
+        self._journal.record(self._consequence(dial, attempt, attempt.outcome))
+        self._waiting_for_end.unpark_all()
+        self._bell.ring()
+
+    def _consequence(self, dial: Dial, attempt: Attempt, outcome: Outcome) -> Change:
+        batch_id, position, time_us = dial.lane.batch_id, dial.call.position, attempt.end_time_us
+        if outcome is Outcome.THROTTLED:
+            return CallReturned(
+                batch_id=batch_id, time_us=time_us, position=position, attempt=attempt
+            )
+        config = dial.lane.spec.retry
+        decision = retry.decide(config, outcome, attempt.number, self._random.random())
+        if isinstance(decision, retry.Final):
+            return CallEnded(
+                batch_id=batch_id,
+                time_us=time_us,
+                position=position,
+                attempt=attempt,
+                status=decision.status,
+            )
+        return RetryScheduled(
+            batch_id=batch_id,
+            time_us=time_us,
+            position=position,
+            attempt=attempt,
+            due_time_us=time_us + round(decision.delay_s * MICROSECONDS),
+        )
+
+
+def _overlong(dial: Dial) -> CallResult:
+    """A call that the deadline ended: somebody was reached, or nobody was."""
+    answered = dial.attempt is not None and dial.attempt.answer_time_us > 0
+    return CallResult(
+        outcome=Outcome.COMPLETED if answered else Outcome.FAILED,
+        detail="hung up at the longest duration of a call",
+    )

@@ -1,0 +1,303 @@
+"""The engine: all that runs batches, behind one door.
+
+Callers (the RPCs, the simulated world) submit and steer batches here and read their present
+state; everything else happens inside. The engine owns the dispatcher, the scheduler, the
+dialer, the hub and the journal's listeners, and builds them from what it is given: the store,
+the carriers, the clock, randomness and the way to run blocking code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import TypeVar
+
+import structlog
+import trio
+
+from batchcalls.carriers.base import Carrier
+from batchcalls.clock import Clock
+from batchcalls.core.carrier_gate import CarrierGate
+from batchcalls.core.changes import (
+    BatchPaused,
+    BatchResumed,
+    BatchSubmitted,
+    CancelRequested,
+    Change,
+)
+from batchcalls.core.dispatch import Dispatcher
+from batchcalls.core.lane import Dial
+from batchcalls.core.limits import Limit
+from batchcalls.core.model import Batch, BatchSpec, BatchStatus, CallSpec
+from batchcalls.core.pacing import Pacer
+from batchcalls.engine.bell import Bell
+from batchcalls.engine.dialer import Dialer, Timing
+from batchcalls.engine.hub import Hub
+from batchcalls.engine.recovery import Recovery
+from batchcalls.engine.scheduler import Scheduler
+from batchcalls.errors import LimitExceeded, NotFound, Reason, TryLater, Unavailable
+from batchcalls.store import queries
+from batchcalls.store.journal import Journal, Listener, Replayed, RunSync
+from batchcalls.store.store import Query, Store, StoreFailure
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineLimits:
+    """What one server takes on. 0 means no limit.
+
+    ``max_concurrent_calls`` (default 1,000) calls are up at once over all batches, and no
+    batch may ask for more; ``max_calls_per_second`` (default 0) dials leave in any second;
+    ``max_open_batches`` (default 1,000) batches and ``max_open_calls`` (default 10 million)
+    calls that aren't final are held; ``max_submissions_per_second`` (default 0) batches are
+    taken in.
+    """
+
+    max_concurrent_calls: int = 1_000
+    max_calls_per_second: float = 0.0
+    max_open_batches: int = 1_000
+    max_open_calls: int = 10_000_000
+    max_submissions_per_second: float = 0.0
+
+
+class Engine:
+    """Runs batches. ``run`` it in a nursery; the other methods belong to the same trio run."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        carriers: Mapping[str, Carrier],
+        clock: Clock,
+        random: Random,
+        run_sync: RunSync,
+        limits: EngineLimits = EngineLimits(),
+        timing: Timing = Timing(),
+    ) -> None:
+        self.limits = limits
+        self.hub = Hub()
+        self.journal = Journal(store, clock=clock, run_sync=run_sync)
+        self.dispatcher = Dispatcher(
+            server=Limit(
+                "server", slots=limits.max_concurrent_calls, rate=limits.max_calls_per_second
+            ),
+            carriers=[_gate(name, carrier) for name, carrier in carriers.items()],
+        )
+        self._store = store
+        self._carriers = carriers
+        self._clock = clock
+        self._run_sync = run_sync
+        self._submissions = Pacer(limits.max_submissions_per_second, tolerance_s=1.0)
+        self._stopping = False
+        bell = Bell()
+        self.dialer = Dialer(
+            carriers=carriers,
+            dispatcher=self.dispatcher,
+            journal=self.journal,
+            clock=clock,
+            random=random,
+            timing=timing,
+            bell=bell,
+        )
+        self.scheduler = Scheduler(
+            store=store,
+            journal=self.journal,
+            dispatcher=self.dispatcher,
+            dialer=self.dialer,
+            clock=clock,
+            bell=bell,
+        )
+        self._recovery = Recovery(
+            carriers=carriers,
+            dispatcher=self.dispatcher,
+            dialer=self.dialer,
+            clock=clock,
+            timing=timing,
+        )
+        self.journal.listen(self.scheduler)
+        self.journal.listen(self.hub)
+
+    def __repr__(self) -> str:
+        return f"<Engine {self.dispatcher!r} {self.journal!r}>"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the engine takes batches and dials."""
+        return self.journal.healthy and not self._stopping
+
+    def listen(self, listener: Listener) -> None:
+        """Tell ``listener`` of every commit, behind the scheduler and the hub."""
+        self.journal.listen(listener)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Recover what an earlier process left, then run until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.journal.run)
+            for dial in self._recover():
+                nursery.start_soon(self._recovery.settle, dial)
+            nursery.start_soon(self.scheduler.run)
+            task_status.started()
+
+    async def drain(self, timeout_s: float) -> int:
+        """Stop dialing and give the calls that are up ``timeout_s`` seconds to end.
+
+        Returns how many are still up; they stay recorded as open. Everything that has ended
+        is durable, unless the store fails.
+        """
+        self._stopping = True
+        self.scheduler.stop_dialing()
+        with trio.move_on_after(timeout_s):
+            while self.dispatcher.server.in_use:
+                await self.dialer.next_end()
+        return self.dialer.calls_up
+
+    # Batches
+
+    async def submit(self, spec: BatchSpec, calls: Sequence[CallSpec]) -> Batch:
+        """Store a new batch durably and run it; the same request again changes nothing.
+
+        Raises:
+          LimitExceeded, TryLater: it is above a limit of the server.
+          Conflict: the batch id is taken, or the request id was used for another body.
+          Unavailable: the store can't commit, or the server shuts down.
+        """
+        self.admit(spec, len(calls))
+        self._check_rate()
+        change = BatchSubmitted(
+            batch_id=spec.batch_id, time_us=self._clock.now_us(), spec=spec, calls=calls
+        )
+        try:
+            await self.journal.commit(change)
+        except Replayed as replay:
+            return await self.batch(replay.batch_id)
+        return await self.batch(spec.batch_id)
+
+    async def pause(self, batch_id: str) -> Batch:
+        """Dial nothing more of the batch until it is resumed. Idempotent.
+
+        Raises:
+          NotFound: there is no such batch.
+          WrongState: it is canceling or final.
+          Unavailable: the store can't commit.
+        """
+        batch = await self.batch(batch_id)
+        if batch.status is BatchStatus.PAUSED:
+            return batch
+        return await self._steer(BatchPaused(batch_id=batch_id, time_us=self._clock.now_us()))
+
+    async def resume(self, batch_id: str) -> Batch:
+        """Dial again; raises as ``pause`` does. Idempotent."""
+        batch = await self.batch(batch_id)
+        if batch.status in (BatchStatus.RUNNING, BatchStatus.SCHEDULED):
+            return batch
+        return await self._steer(BatchResumed(batch_id=batch_id, time_us=self._clock.now_us()))
+
+    async def cancel(self, batch_id: str, *, hang_up: bool) -> Batch:
+        """Cancel all waiting calls, and with ``hang_up`` those that are up. Idempotent.
+
+        Raises:
+          NotFound: there is no such batch.
+          WrongState: it has completed or failed.
+          Unavailable: the store can't commit.
+        """
+        batch = await self.batch(batch_id)
+        canceling = batch.status is BatchStatus.CANCELING and batch.hang_up >= hang_up
+        if canceling or batch.status is BatchStatus.CANCELED:
+            return batch
+        time_us = self._clock.now_us()
+        return await self._steer(
+            CancelRequested(batch_id=batch_id, time_us=time_us, hang_up=hang_up)
+        )
+
+    async def batch(self, batch_id: str) -> Batch:
+        """The batch as it stands durably. Raises ``NotFound``, ``Unavailable``."""
+        batch = self.journal.batch(batch_id)
+        if batch is None:
+            batch = await self.read(partial(queries.batch, batch_id=batch_id))
+        if batch is None:
+            raise NotFound(f"there is no batch {batch_id}", reason=Reason.BATCH_NOT_FOUND)
+        return batch
+
+    async def read(self, query: Query[T]) -> T:
+        """Read one snapshot of the store. Raises ``Unavailable``."""
+        try:
+            return await self._run_sync(self._store.read, query)
+        except StoreFailure as failure:
+            message = "the store can't be read now"
+            raise Unavailable(message, reason=Reason.STORE_UNAVAILABLE) from failure
+
+    async def _steer(self, change: Change) -> Batch:
+        if self._stopping:
+            raise _shutting_down()
+        await self.journal.commit(change)
+        return await self.batch(change.batch_id)
+
+    def admit(self, spec: BatchSpec, total_calls: int) -> None:
+        """Whether a batch would be taken in now. Raises as ``submit`` does."""
+        if self._stopping:
+            raise _shutting_down()
+        self._check_concurrency(spec)
+        self._check_capacity(total_calls)
+
+    def _check_concurrency(self, spec: BatchSpec) -> None:
+        limit = self.limits.max_concurrent_calls
+        if limit and spec.concurrency > limit:
+            raise LimitExceeded(
+                f"concurrency {spec.concurrency} is above the server's limit of {limit}",
+                reason=Reason.CONCURRENCY_LIMIT,
+                subject="concurrency",
+                limit=limit,
+            )
+
+    def _check_capacity(self, total_calls: int) -> None:
+        limits = self.limits
+        open_batches, open_calls = self.journal.open_batches, self.journal.open_calls
+        if limits.max_open_batches and open_batches >= limits.max_open_batches:
+            raise _at_capacity(f"{open_batches} batches are open, the server's limit")
+        if limits.max_open_calls and open_calls + total_calls > limits.max_open_calls:
+            raise _at_capacity(
+                f"{open_calls} calls are open; with these {total_calls} they would be more"
+                f" than the server's limit of {limits.max_open_calls}"
+            )
+
+    def _check_rate(self) -> None:
+        now = self._clock.now()
+        at = self._submissions.earliest(now)
+        if at > now:
+            raise TryLater(
+                f"more than {self._submissions.rate:g} submissions a second",
+                reason=Reason.RATE_LIMITED,
+                retry_after_s=at - now,
+            )
+        self._submissions.start(now)
+
+    def _recover(self) -> list[Dial]:
+        """Take in what the store holds; return the calls that may be up."""
+        dials = []
+        for batch in self._store.unfinished_batches():
+            self.journal.know(batch)
+            lane = self.scheduler.adopt(batch)
+            if batch.counts.in_progress:
+                key = self._store.key(batch.batch_id)
+                query = partial(queries.open_calls, key=key, batch_id=batch.batch_id)
+                dials += [self._recovery.adopt(lane, call) for call in self._store.read(query)]
+        log.info("recovered", batches=self.journal.open_batches, open_calls=len(dials))
+        return dials
+
+
+def _gate(name: str, carrier: Carrier) -> CarrierGate:
+    limits = carrier.limits
+    return CarrierGate(name, slots=limits.max_concurrent_calls, rate=limits.calls_per_second)
+
+
+def _shutting_down() -> Unavailable:
+    return Unavailable("the server is shutting down", reason=Reason.SHUTTING_DOWN)
+
+
+def _at_capacity(message: str) -> TryLater:
+    return TryLater(message, reason=Reason.SYSTEM_CAPACITY, retry_after_s=10.0)

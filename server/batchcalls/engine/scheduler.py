@@ -1,0 +1,260 @@
+"""The scheduler carries out what the dispatcher decides.
+
+Its loop asks for a plan, does what the plan says, and sleeps until something happens or the
+plan's time comes. What happens it learns in one place, ``committed``: nothing becomes true
+for the dispatcher before it is durable. A dial goes through these hands:
+
+    plan → intent proposed → durable → plan → launched (``Dialer``, a task)
+         → line free, outcome recorded → durable → waits for its retry, or is settled
+
+While the store can't commit, nothing new is planned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import trio
+
+from batchcalls.clock import Clock
+from batchcalls.core.changes import (
+    BatchStarted,
+    BatchSubmitted,
+    CallDialed,
+    CallEnded,
+    CallReturned,
+    Change,
+    RetryScheduled,
+)
+from batchcalls.core.dispatch import Dispatcher
+from batchcalls.core.lane import Dial, Lane, QueuedCall
+from batchcalls.core.model import Attempt, Batch, BatchSpec, BatchStatus, attempt_id
+from batchcalls.engine.bell import Bell
+from batchcalls.engine.dialer import Dialer
+from batchcalls.engine.sweeper import Sweeper
+from batchcalls.errors import BatchCallsError
+from batchcalls.store import queries
+from batchcalls.store.journal import Journal, Published
+from batchcalls.store.queries import QueueHead, StoredCall
+from batchcalls.store.store import Store
+
+
+class Scheduler:
+    """Runs all batches. It listens to the journal; ``run`` it as long as calls may be placed."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        journal: Journal,
+        dispatcher: Dispatcher,
+        dialer: Dialer,
+        clock: Clock,
+        bell: Bell,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._dispatcher = dispatcher
+        self._dialer = dialer
+        self._clock = clock
+        self._bell = bell
+        self._sweeper = Sweeper(store=store, journal=journal, clock=clock)
+        self._starts: dict[str, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<Scheduler {self._dispatcher!r}, {len(self._starts)} batches wait for their time>"
+
+    async def run(self) -> None:
+        """Plan and carry out until cancelled; the calls run in the nursery that this opens."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                await self._bell.wait(until=self._turn(nursery))
+
+    def stop_dialing(self) -> None:
+        """Launch nothing any more; what is prepared is given back."""
+        self._dispatcher.stop(self._clock.now())
+        self._bell.ring()
+
+    def adopt(self, batch: Batch) -> Lane:
+        """Take in a batch of an earlier process."""
+        lane = self._add_lane(batch.spec)
+        self._follow(batch)
+        return lane
+
+    # Acting
+
+    def _turn(self, nursery: trio.Nursery) -> float:
+        if not self._journal.healthy:
+            return math.inf
+        plan = self._dispatcher.plan(self._clock.now())
+        for dial in plan.prepare:
+            self._propose_intent(dial)
+        for dial in plan.launch:
+            nursery.start_soon(self._dialer.run, dial)
+        for dial in plan.withdraw:
+            self._dialer.withdraw(dial)
+        for lane in plan.refill:
+            self._read_queue(lane)
+        return min(plan.wake_at, self._start_batches())
+
+    def _propose_intent(self, dial: Dial) -> None:
+        lane, call = dial.lane, dial.call
+        now_us = self._clock.now_us()
+        dial.attempt = Attempt(
+            attempt_id=attempt_id(lane.batch_id, call.position, call.dials + 1),
+            number=call.attempts + 1,
+            carrier=lane.carrier.name,
+            start_time_us=now_us,
+        )
+        intent = CallDialed(
+            batch_id=lane.batch_id,
+            time_us=now_us,
+            position=call.position,
+            source=call.status,
+            dial=call.dials + 1,
+            due_time_us=call.due_time_us or lane.opened_us,
+            attempt=dial.attempt,
+        )
+        self._journal.propose(intent, partial(self._intent_answered, dial))
+
+    def _intent_answered(self, dial: Dial, error: BatchCallsError | None) -> None:
+        now = self._clock.now()
+        if error is None:
+            self._dispatcher.prepared(dial, now)
+        else:
+            self._dispatcher.unprepared(dial, now)
+        self._bell.ring()
+
+    def _read_queue(self, lane: Lane) -> None:
+        query = partial(
+            queries.queue_head,
+            key=self._store.key(lane.batch_id),
+            now_us=self._clock.now_us(),
+            after=lane.waiting.bound,
+            limit=lane.fetch_size,
+        )
+        self._journal.read(query, partial(self._refill, lane))
+
+    def _refill(self, lane: Lane, head: QueueHead) -> None:
+        self._dispatcher.refilled(
+            lane,
+            ready=[self._queued(call) for call in head.ready],
+            waiting=[self._queued(call) for call in head.waiting],
+            ready_complete=head.ready_complete,
+            waiting_complete=head.waiting_complete,
+        )
+        self._bell.ring()
+
+    def _queued(self, call: StoredCall) -> QueuedCall:
+        due_s = self._clock.to_monotonic(call.due_time_us) if call.due_time_us else 0.0
+        return QueuedCall(
+            position=call.position,
+            spec=call.spec,
+            attempts=call.attempts,
+            dials=call.dials,
+            due_s=due_s,
+            due_time_us=call.due_time_us,
+        )
+
+    def _start_batches(self) -> float:
+        """Start the scheduled batches whose time has come; return when the next one's comes."""
+        now_us = self._clock.now_us()
+        for batch_id in [known for known, at_us in self._starts.items() if at_us <= now_us]:
+            del self._starts[batch_id]
+            started = BatchStarted(batch_id=batch_id, time_us=now_us)
+            self._journal.propose(started, partial(self._start_answered, batch_id))
+        if not self._starts:
+            return math.inf
+        return self._clock.to_monotonic(min(self._starts.values()))
+
+    def _start_answered(self, batch_id: str, error: BatchCallsError | None) -> None:
+        batch = self._journal.batch(batch_id)
+        if error is not None and batch is not None:
+            self._follow(batch)
+
+    # Listening
+
+    def committed(
+        self, changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch]
+    ) -> None:
+        """Let the dispatcher know what is durable."""
+        for change in changes:
+            act = _ACT.get(type(change))
+            if act is not None:
+                act(self, change)
+        for batch in batches:
+            self._follow(batch)
+        self._bell.ring()
+
+    def health_changed(self, *, healthy: bool) -> None:
+        """Plan again, or stop planning."""
+        if healthy:
+            for batch in self._journal.batches():
+                self._follow(batch)
+        self._bell.ring()
+
+    def _submitted(self, change: BatchSubmitted) -> None:
+        self._add_lane(change.spec)
+
+    def _add_lane(self, spec: BatchSpec) -> Lane:
+        lane = Lane(spec, self._dispatcher.carriers[spec.carrier])
+        self._dispatcher.add_lane(lane)
+        return lane
+
+    def _ended(self, change: CallEnded) -> None:
+        lane = self._dispatcher.lanes[change.batch_id]
+        self._dispatcher.settled(lane.dials[change.position])
+
+    def _retry_scheduled(self, change: RetryScheduled) -> None:
+        dial = self._dispatcher.lanes[change.batch_id].dials[change.position]
+        call = dial.call.again(
+            attempts=change.attempt.number,
+            due_s=self._clock.to_monotonic(change.due_time_us),
+            due_time_us=change.due_time_us,
+        )
+        self._dispatcher.put_back(dial, call, self._clock.now())
+
+    def _returned(self, change: CallReturned) -> None:
+        dial = self._dispatcher.lanes[change.batch_id].dials[change.position]
+        attempts = change.attempt.number - 1
+        due_time_us = change.time_us if attempts else 0
+        call = dial.call.again(attempts=attempts, due_s=0.0, due_time_us=due_time_us)
+        self._dispatcher.put_back(dial, call, self._clock.now())
+
+    def _follow(self, batch: Batch) -> None:
+        """Bring the batch's lane in line with its status."""
+        lane = self._dispatcher.lanes[batch.batch_id]
+        self._starts.pop(batch.batch_id, None)
+        match batch.status:
+            case BatchStatus.SCHEDULED:
+                self._starts[batch.batch_id] = batch.spec.start_time_us
+            case BatchStatus.RUNNING:
+                if not lane.is_open:
+                    lane.opened_us = self._clock.now_us()
+                    self._dispatcher.open_lane(lane)
+            case BatchStatus.PAUSED:
+                self._dispatcher.close_lane(lane)
+            case BatchStatus.CANCELING:
+                self._cancel(lane, batch)
+            case _:
+                self._dispatcher.close_lane(lane)
+                self._dispatcher.drop_lane(lane)
+
+    def _cancel(self, lane: Lane, batch: Batch) -> None:
+        if not lane.is_canceled:
+            self._dispatcher.cancel_lane(lane, self._clock.now())
+        if batch.hang_up:
+            self._dialer.hang_up(lane.dials.values())
+        if batch.counts.pending or batch.counts.retrying:
+            self._sweeper.sweep(lane)
+
+
+_ACT: Final[dict[type[Change], Callable[..., Any]]] = {
+    BatchSubmitted: Scheduler._submitted,
+    CallEnded: Scheduler._ended,
+    RetryScheduled: Scheduler._retry_scheduled,
+    CallReturned: Scheduler._returned,
+}

@@ -1,0 +1,131 @@
+"""What can go wrong, sorted by who must act.
+
+The caller (``InvalidRequest``, ``NotFound``, ``Conflict``, ``WrongState``, ``StaleEtag``,
+``LimitExceeded``), anyone a little later (``TryLater``), or us (everything else). Each
+knows its gRPC code by name and its ``ErrorReason``; the gRPC side adds the standard
+details. Foreign exceptions become one of these at the border, once, with ``from``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+MAX_VIOLATIONS = 100
+"""The most violations that one reply lists; the total is always stated."""
+
+
+class Reason(StrEnum):
+    """The names of ``batchcalls.v1.ErrorReason`` without its prefix."""
+
+    INVALID_PHONE_NUMBER = "INVALID_PHONE_NUMBER"
+    INVALID_SCRIPT = "INVALID_SCRIPT"
+    INVALID_FIELD = "INVALID_FIELD"
+    INVALID_PAGE_TOKEN = "INVALID_PAGE_TOKEN"
+    SEQUENCE_OUT_OF_RANGE = "SEQUENCE_OUT_OF_RANGE"
+    CONCURRENCY_LIMIT = "CONCURRENCY_LIMIT"
+    RATE_LIMITED = "RATE_LIMITED"
+    SYSTEM_CAPACITY = "SYSTEM_CAPACITY"
+    BATCH_NOT_FOUND = "BATCH_NOT_FOUND"
+    CALL_NOT_FOUND = "CALL_NOT_FOUND"
+    BATCH_ID_TAKEN = "BATCH_ID_TAKEN"
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    WRONG_STATE = "WRONG_STATE"
+    STALE_ETAG = "STALE_ETAG"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    INTERNAL = "INTERNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One bad field: its path (``calls[17].phone_number``), what is wrong, and the reason."""
+
+    field: str
+    description: str
+    reason: Reason = Reason.INVALID_FIELD
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.description}"
+
+
+class BatchCallsError(Exception):
+    """The root of all errors that this project raises on purpose."""
+
+    code: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, *, reason: Reason) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class InvalidRequest(BatchCallsError):
+    """The request can't be accepted as it is; every violation is listed, up to ``MAX_VIOLATIONS``."""
+
+    code: ClassVar[str] = "INVALID_ARGUMENT"
+
+    def __init__(self, violations: Sequence[Violation], *, total: int | None = None) -> None:
+        assert violations, "an invalid request names what is invalid"
+        self.violations = tuple(violations[:MAX_VIOLATIONS])
+        self.total = len(violations) if total is None else total
+        rest = f" (and {self.total - 1} more)" if self.total > 1 else ""
+        super().__init__(f"{violations[0]}{rest}", reason=violations[0].reason)
+
+
+class OutOfRange(BatchCallsError):
+    """A position lies beyond the end of what exists."""
+
+    code: ClassVar[str] = "OUT_OF_RANGE"
+
+
+class NotFound(BatchCallsError):
+    """The thing with that id does not exist."""
+
+    code: ClassVar[str] = "NOT_FOUND"
+
+
+class Conflict(BatchCallsError):
+    """An id is in use for something else."""
+
+    code: ClassVar[str] = "ALREADY_EXISTS"
+
+
+class WrongState(BatchCallsError):
+    """The thing is in a state in which this can't be done."""
+
+    code: ClassVar[str] = "FAILED_PRECONDITION"
+
+
+class StaleEtag(BatchCallsError):
+    """The thing has changed since the caller read it."""
+
+    code: ClassVar[str] = "ABORTED"
+
+
+class LimitExceeded(BatchCallsError):
+    """The request is above a limit of the server: ``subject`` names it, ``limit`` is its value."""
+
+    code: ClassVar[str] = "RESOURCE_EXHAUSTED"
+
+    def __init__(self, message: str, *, reason: Reason, subject: str, limit: int) -> None:
+        super().__init__(message, reason=reason)
+        self.subject = subject
+        self.limit = limit
+
+
+class TryLater(BatchCallsError):
+    """The server is at a limit now; the same request may pass in ``retry_after_s`` seconds."""
+
+    code: ClassVar[str] = "RESOURCE_EXHAUSTED"
+
+    def __init__(self, message: str, *, reason: Reason, retry_after_s: float) -> None:
+        super().__init__(message, reason=reason)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(BatchCallsError):
+    """The server can't serve now (its store can't commit, or it shuts down); nothing was done."""
+
+    code: ClassVar[str] = "UNAVAILABLE"

@@ -1,0 +1,1 @@
+"""The metrics: declared in one table, fed by commits and RPCs, read live for gauges."""

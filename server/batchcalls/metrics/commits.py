@@ -1,0 +1,99 @@
+"""Counts what the journal commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import Counter, Histogram
+
+from batchcalls.clock import MICROSECONDS
+from batchcalls.core.changes import (
+    BatchSubmitted,
+    CallDialed,
+    CallEnded,
+    CallReturned,
+    Change,
+    RetryScheduled,
+)
+from batchcalls.core.model import Attempt, Batch
+from batchcalls.metrics.instruments import Instruments
+from batchcalls.store.journal import Journal, Published
+
+
+class CommitMetrics:
+    """A listener of the journal; all it does is count."""
+
+    def __init__(self, instruments: Instruments, journal: Journal) -> None:
+        self._journal = journal
+        self._batches = instruments.counter("batchcalls_batches_total")
+        self._calls = instruments.counter("batchcalls_calls_total")
+        self._attempts = instruments.counter("batchcalls_attempts_total")
+        self._returned = instruments.counter("batchcalls_dials_returned_total")
+        self._events = instruments.counter("batchcalls_events_total")
+        self._schedule_to_dial = instruments.histogram("batchcalls_schedule_to_dial_seconds")
+        self._post_dial_delay = instruments.histogram("batchcalls_post_dial_delay_seconds")
+        self._talk = instruments.histogram("batchcalls_talk_seconds")
+        self._commit = instruments.histogram("batchcalls_commit_seconds")
+        self._group = instruments.histogram("batchcalls_commit_changes")
+        self._children: dict[tuple[object, ...], Counter | Histogram] = {}
+
+    def committed(
+        self, changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch]
+    ) -> None:
+        """Count a commit."""
+        if changes:
+            self._commit.observe(self._journal.commit_s)
+            self._group.observe(len(changes))
+        for change in changes:
+            self._count(change)
+        for published in events:
+            self._increment(self._events, published.event.type.value)
+        for batch in batches:
+            if batch.status.final:
+                self._increment(self._batches, batch.status.value)
+
+    def health_changed(self, *, healthy: bool) -> None:
+        """The gauge reads it from the journal."""
+
+    def _count(self, change: Change) -> None:
+        match change:
+            case CallDialed():
+                waited_us = change.time_us - change.due_time_us
+                self._observe(self._schedule_to_dial, change.attempt.carrier, waited_us)
+            case CallEnded() | RetryScheduled():
+                self._count_attempt(change.attempt)
+                if isinstance(change, CallEnded):
+                    self._increment(self._calls, *_labels(change.attempt))
+            case CallReturned():
+                self._increment(self._returned, change.attempt.carrier)
+            case BatchSubmitted():
+                self._increment(self._batches, "submitted")
+
+    def _count_attempt(self, attempt: Attempt) -> None:
+        self._increment(self._attempts, *_labels(attempt))
+        heard_us = attempt.ring_time_us or attempt.answer_time_us
+        if heard_us:
+            delay_us = heard_us - attempt.start_time_us
+            self._observe(self._post_dial_delay, attempt.carrier, delay_us)
+        if attempt.answer_time_us:
+            talk_us = attempt.end_time_us - attempt.answer_time_us
+            self._observe(self._talk, attempt.carrier, talk_us)
+
+    def _increment(self, counter: Counter, *labels: str) -> None:
+        child = self._children.get((counter, *labels))
+        if child is None:
+            child = self._children[counter, *labels] = counter.labels(*labels)
+        assert isinstance(child, Counter)
+        child.inc()
+
+    def _observe(self, histogram: Histogram, carrier: str, duration_us: int) -> None:
+        child = self._children.get((histogram, carrier))
+        if child is None:
+            child = self._children[histogram, carrier] = histogram.labels(carrier)
+        assert isinstance(child, Histogram)
+        child.observe(max(0, duration_us) / MICROSECONDS)
+
+
+def _labels(attempt: Attempt) -> tuple[str, str]:
+    assert attempt.outcome is not None
+    return attempt.carrier, attempt.outcome.value

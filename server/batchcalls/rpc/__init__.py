@@ -1,0 +1,1 @@
+"""The gRPC side: translates and calls; no decisions."""

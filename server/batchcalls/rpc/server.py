@@ -1,0 +1,73 @@
+"""The gRPC server: our service with its boundary, health and reflection, on one port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from batchcalls.rpc.boundary import Boundary
+from batchcalls.v1 import batch_calls_service_pb2 as messages
+from batchcalls.v1.batch_calls_service_pb2_grpc import (
+    BatchCallsServiceServicer,
+    add_BatchCallsServiceServicer_to_server,
+)
+
+SERVICE = messages.DESCRIPTOR.services_by_name["BatchCallsService"].full_name
+
+_MIB = 1024 * 1024
+
+
+class RpcServer:
+    """Serves a service; ``port`` is where, once it has started."""
+
+    def __init__(
+        self, service: BatchCallsServiceServicer, boundary: Boundary, *, max_message_mib: int
+    ) -> None:
+        self.port = 0
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(
+            interceptors=[boundary], options=_options(max_message_mib * _MIB)
+        )
+        add_BatchCallsServiceServicer_to_server(service, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+        )
+
+    async def start(self, address: str) -> None:
+        """Serve at ``HOST:PORT``; port 0 takes a free one.
+
+        Raises:
+          OSError: the address can't be bound.
+        """
+        try:
+            self.port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise OSError(f"can't listen on {address}: {error}") from error
+        await self._server.start()
+
+    async def set_ready(self, *, ready: bool) -> None:
+        """Tell load balancers whether to send requests here."""
+        serving = health_pb2.HealthCheckResponse.SERVING
+        not_serving = health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", SERVICE):
+            await self._health.set(name, serving if ready else not_serving)
+
+    async def stop(self, grace_s: float) -> None:
+        """Refuse new RPCs, give those under way ``grace_s`` seconds, then drop them."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_s)
+
+
+def _options(max_message_bytes: int) -> Sequence[tuple[str, int]]:
+    return (
+        ("grpc.so_reuseport", 0),  # two servers on one port must not share it in silence
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_concurrent_streams", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    )

@@ -1,0 +1,261 @@
+"""The RPCs: each checks its request, calls the engine or the store, and words the answer.
+
+Nothing is decided here and no call is dialed: an RPC writes down what is wanted, and the
+engine follows at its own pace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
+from functools import partial
+from typing import Any, TypeVar
+
+import grpc.aio
+
+from batchcalls.bridge import GuestTrio
+from batchcalls.clock import Clock
+from batchcalls.core.ledger import Ledger
+from batchcalls.core.model import Batch, Call, CallSpec, parse_call_id
+from batchcalls.engine.engine import Engine
+from batchcalls.errors import NotFound, Reason
+from batchcalls.rpc import paging, validate, validate_query
+from batchcalls.rpc.findings import Findings
+from batchcalls.rpc.streams import Page, Streams
+from batchcalls.store import queries
+from batchcalls.store.store import Query
+from batchcalls.v1 import batch_calls_service_pb2 as messages
+from batchcalls.v1 import batch_pb2, call_pb2, event_pb2
+from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceServicer
+from batchcalls.wire.spec import batch_spec_from_proto, call_spec_from_proto
+from batchcalls.wire.state import batch_to_proto, call_to_proto
+from batchcalls.wire.words import (
+    BATCH_STATUS_WORDS,
+    CALL_STATUS_WORDS,
+    EVENT_TYPE_WORDS,
+    OUTCOME_WORDS,
+)
+
+T = TypeVar("T")
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_CALLS_PER_STEP = 200
+"""Calls that are read in one go: a millisecond or so, in which nothing else runs."""
+
+
+class BatchCallsService(BatchCallsServiceServicer):
+    """Serves ``batchcalls.v1.BatchCallsService`` from an engine that runs in ``trio``."""
+
+    def __init__(
+        self, engine: Engine, trio: GuestTrio, *, rules: validate.SubmitRules, clock: Clock
+    ) -> None:
+        self._engine = engine
+        self._trio = trio
+        self._rules = rules
+        self._clock = clock
+        self._streams = Streams(engine, trio)
+
+    async def SubmitBatch(  # noqa: N802  # the proto names it
+        self, request: messages.SubmitBatchRequest, context: Context
+    ) -> messages.SubmitBatchResponse:
+        """Check the whole request, then store it durably."""
+        for _ in validate.check_submit(request, self._rules):
+            await asyncio.sleep(0)
+        spec = batch_spec_from_proto(
+            request.batch,
+            batch_id=request.batch_id or f"batch_{_random_word()}",
+            request_id=request.request_id,
+            request_digest=_digest(request) if request.request_id else b"",
+            default_carrier=self._rules.default_carrier,
+        )
+        if request.validate_only:
+            self._engine.admit(spec, len(request.calls))
+            now_us = self._clock.now_us()
+            batch = Ledger.opened(spec, total_calls=len(request.calls), time_us=now_us).snapshot()
+        else:
+            batch = await self._trio.run(self._engine.submit, spec, await _specs(request.calls))
+        return messages.SubmitBatchResponse(batch=batch_to_proto(batch))
+
+    async def GetBatch(  # noqa: N802  # the proto names it
+        self, request: messages.GetBatchRequest, context: Context
+    ) -> messages.GetBatchResponse:
+        """One batch, as it stands durably."""
+        batch = await self._streams.current(request.batch_id)
+        return messages.GetBatchResponse(batch=batch_to_proto(batch))
+
+    async def ListBatches(  # noqa: N802  # the proto names it
+        self, request: messages.ListBatchesRequest, context: Context
+    ) -> messages.ListBatchesResponse:
+        """A page of batches, newest first."""
+        findings = Findings()
+        limit = paging.page_size(findings, request.page_size, paging.PAGE_OF_BATCHES)
+        statuses = validate_query.filter_words(
+            findings, "statuses", request.statuses, BATCH_STATUS_WORDS
+        )
+        findings.finish()
+        scope = paging.list_scope("ListBatches", statuses)
+        cursor = paging.page_cursor(request.page_token, scope)
+        before = int(cursor) if cursor else None
+        found, following = await self._read(
+            partial(queries.batch_page, before=before, limit=limit, statuses=statuses)
+        )
+        return messages.ListBatchesResponse(
+            batches=[batch_to_proto(batch) for batch in found],
+            next_page_token=_next_token(following, scope),
+        )
+
+    async def PauseBatch(  # noqa: N802  # the proto names it
+        self, request: messages.PauseBatchRequest, context: Context
+    ) -> messages.PauseBatchResponse:
+        """Stop new dials."""
+        batch = await self._trio.run(self._engine.pause, request.batch_id)
+        return messages.PauseBatchResponse(batch=batch_to_proto(batch))
+
+    async def ResumeBatch(  # noqa: N802  # the proto names it
+        self, request: messages.ResumeBatchRequest, context: Context
+    ) -> messages.ResumeBatchResponse:
+        """Dial again."""
+        batch = await self._trio.run(self._engine.resume, request.batch_id)
+        return messages.ResumeBatchResponse(batch=batch_to_proto(batch))
+
+    async def CancelBatch(  # noqa: N802  # the proto names it
+        self, request: messages.CancelBatchRequest, context: Context
+    ) -> messages.CancelBatchResponse:
+        """Cancel what waits, and on demand what is up."""
+        cancel = partial(self._engine.cancel, hang_up=request.hang_up)
+        batch = await self._trio.run(cancel, request.batch_id)
+        return messages.CancelBatchResponse(batch=batch_to_proto(batch))
+
+    async def GetCall(  # noqa: N802  # the proto names it
+        self, request: messages.GetCallRequest, context: Context
+    ) -> messages.GetCallResponse:
+        """One call with its attempts."""
+        place = parse_call_id(request.call_id)
+        if place is None:
+            raise _no_call(request.call_id)
+        batch_id, position = place
+        found = await self._read(
+            partial(queries.call, batch_id=batch_id, position=position)
+        )
+        if found is None:
+            raise _no_call(request.call_id)
+        batch = await self._streams.current(batch_id)
+        return messages.GetCallResponse(call=call_to_proto(found, batch.spec.defaults))
+
+    async def ListCalls(  # noqa: N802  # the proto names it
+        self, request: messages.ListCallsRequest, context: Context
+    ) -> messages.ListCallsResponse:
+        """A page of calls, by position."""
+        findings = Findings()
+        limit = paging.page_size(findings, request.page_size, paging.PAGE_OF_CALLS)
+        statuses = validate_query.filter_words(
+            findings, "statuses", request.statuses, CALL_STATUS_WORDS
+        )
+        outcomes = validate_query.filter_words(
+            findings, "outcomes", request.outcomes, OUTCOME_WORDS
+        )
+        findings.finish()
+        scope = paging.list_scope("ListCalls", request.batch_id, statuses, outcomes)
+        cursor = paging.page_cursor(request.page_token, scope)
+        batch = await self._streams.current(request.batch_id)
+        found, following = await self._read(
+            partial(
+                queries.call_page,
+                batch_id=request.batch_id,
+                after=int(cursor) if cursor else -1,
+                limit=limit,
+                statuses=statuses,
+                outcomes=outcomes,
+            )
+        )
+        return messages.ListCallsResponse(
+            calls=_calls(found, batch), next_page_token=_next_token(following, scope)
+        )
+
+    async def WatchBatch(  # noqa: N802  # the proto names it
+        self, request: messages.WatchBatchRequest, context: Context
+    ) -> AsyncIterator[messages.WatchBatchResponse]:
+        """The status of a batch as it changes."""
+        findings = Findings()
+        interval_s = validate_query.min_interval_s(findings, request)
+        findings.finish()
+        stream = self._streams.batch(request.batch_id, min_interval_s=interval_s)
+        async with aclosing(stream) as batches:
+            async for batch in batches:
+                yield messages.WatchBatchResponse(batch=batch_to_proto(batch))
+
+    async def WatchEvents(  # noqa: N802  # the proto names it
+        self, request: messages.WatchEventsRequest, context: Context
+    ) -> AsyncIterator[messages.WatchEventsResponse]:
+        """The events of a batch, replayed and then live."""
+        findings = Findings()
+        after = validate_query.after_sequence(findings, request.after_sequence)
+        types = validate_query.filter_words(findings, "types", request.types, EVENT_TYPE_WORDS)
+        findings.finish()
+        stream = self._streams.events(request.batch_id, after=after, types=types)
+        async with aclosing(stream) as pages:
+            async for page in pages:
+                yield messages.WatchEventsResponse(
+                    events=_events(page), last_sequence=page.last_sequence
+                )
+
+    async def ListEvents(  # noqa: N802  # the proto names it
+        self, request: messages.ListEventsRequest, context: Context
+    ) -> messages.ListEventsResponse:
+        """A page of events, by sequence."""
+        findings = Findings()
+        after = validate_query.after_sequence(findings, request.after_sequence)
+        limit = paging.page_size(findings, request.page_size, paging.PAGE_OF_EVENTS)
+        types = validate_query.filter_words(findings, "types", request.types, EVENT_TYPE_WORDS)
+        findings.finish()
+        batch = await self._streams.checked(request.batch_id, after)
+        page = await self._streams.page(request.batch_id, after=after, limit=limit, types=types)
+        return messages.ListEventsResponse(
+            events=_events(page),
+            last_sequence=max(batch.last_sequence, page.last_sequence),
+            next_after_sequence=page.last_sequence,
+        )
+
+    async def _read(self, query: Query[T]) -> T:
+        return await self._trio.run(self._engine.read, query)
+
+
+async def _specs(calls: Iterable[call_pb2.CallSpec]) -> list[CallSpec]:
+    """The records of many calls, with pauses for everybody else."""
+    specs = []
+    for call in calls:
+        specs.append(call_spec_from_proto(call))
+        if len(specs) % _CALLS_PER_STEP == 0:
+            await asyncio.sleep(0)
+    return specs
+
+
+def _calls(found: Iterable[Call], batch: Batch) -> list[call_pb2.Call]:
+    return [call_to_proto(call, batch.spec.defaults) for call in found]
+
+
+def _events(page: Page) -> list[event_pb2.Event]:
+    return [event_pb2.Event.FromString(payload) for payload in page.payloads]
+
+
+def _digest(request: messages.SubmitBatchRequest) -> bytes:
+    """What a request says, without the id that it is repeated by."""
+    body = messages.SubmitBatchRequest()
+    body.CopyFrom(request)
+    body.ClearField("request_id")
+    return hashlib.sha256(body.SerializeToString(deterministic=True)).digest()
+
+
+def _random_word() -> str:
+    return secrets.token_hex(10)
+
+
+def _next_token(following: int | None, scope: str) -> str:
+    return paging.page_token(str(following), scope) if following is not None else ""
+
+
+def _no_call(call_id: str) -> NotFound:
+    return NotFound(f"there is no call {call_id}", reason=Reason.CALL_NOT_FOUND)

@@ -1,0 +1,53 @@
+"""Whether what a reader asks for can be answered: filters, sequences, intervals.
+
+Each function notes what is wrong in the ``Findings`` and returns what is asked for, in the
+words of the core; what it returns counts only if the findings are empty in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from batchcalls.errors import Violation
+from batchcalls.rpc.findings import Findings
+from batchcalls.v1.batch_calls_service_pb2 import WatchBatchRequest
+from batchcalls.wire.spec import duration_s
+
+DEFAULT_INTERVAL_S = 0.2
+"""The shortest time between two states of a watched batch, when nobody says."""
+MIN_INTERVAL_S = 0.05
+MAX_INTERVAL_S = 3_600.0
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def filter_words(
+    findings: Findings, path: str, values: Iterable[int], words: Mapping[int, Word]
+) -> frozenset[Word]:
+    """The words of a filter; empty means all."""
+    found = set()
+    for index, value in enumerate(values):
+        if value in words:
+            found.add(words[value])
+        else:
+            findings.add([Violation(f"{path}[{index}]", f"{value} isn't one to filter by")])
+    return frozenset(found)
+
+
+def after_sequence(findings: Findings, sequence: int) -> int:
+    """The last sequence that a reader has."""
+    if sequence < 0:
+        findings.add([Violation("after_sequence", f"must not be negative, not {sequence:,}")])
+    return sequence
+
+
+def min_interval_s(findings: Findings, request: WatchBatchRequest) -> float:
+    """The shortest time between two states, in seconds."""
+    if not request.HasField("min_interval"):
+        return DEFAULT_INTERVAL_S
+    interval_s = duration_s(request.min_interval)
+    if not MIN_INTERVAL_S <= interval_s <= MAX_INTERVAL_S:
+        findings.add([Violation("min_interval", f"must be 50 ms to 1 h, not {interval_s:,} s")])
+    return interval_s

@@ -1,0 +1,1 @@
+"""The SQL side: one schema, written in groups by one writer, read as records."""

@@ -1,0 +1,373 @@
+"""The journal: the one way in which anything changes, in groups, durably.
+
+Changes queue up while a commit runs; the next commit takes all that wait. Before it commits,
+a group is folded: each change is applied to a fork of its batch's ledger. Only when the
+commit is durable do the forks become the ledgers, is everyone told, and do the waiters
+resume. So memory never knows more than the disk, and nobody hears of what a crash could undo.
+
+There are two kinds of changes. A *proposal* (a submission, a pause, the intent to dial) may be
+refused: by the ledger, or because the store can't commit. A *fact* (a call was answered, a
+call ended) has already happened: when the store fails, facts stay in the queue, in order, and
+the journal tries again until the disk is back. While the store fails, ``healthy`` is False
+and proposals are refused at once.
+
+Reads that must be in step with the commits (the refills of the scheduler) go through the same
+queue: they see exactly the commits whose results were delivered before theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
+import trio
+
+from batchcalls.clock import Clock
+from batchcalls.core.changes import BatchSubmitted, Change
+from batchcalls.core.ledger import Ledger
+from batchcalls.core.lifecycle import IllegalStep
+from batchcalls.core.model import Batch, Event
+from batchcalls.errors import BatchCallsError, Conflict, Reason, Unavailable, WrongState
+from batchcalls.store.group import Committed, Group, Refusal, Write
+from batchcalls.store.store import Query, Store, StoreFailure
+
+T = TypeVar("T")
+Done = Callable[[BatchCallsError | None], None]
+
+_RETRY_S: Final = 0.5
+"""How long a store that failed is left alone before it is tried again."""
+
+_MAX_GROUP: Final = 1_000
+"""The most changes in a commit: it bounds how long a proposal waits behind others."""
+
+log = structlog.get_logger()
+
+
+class Replayed(BatchCallsError):
+    """The request was made before, with the same body; ``batch_id`` is what it made."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"the request made {batch_id}", reason=Reason.REQUEST_ID_REUSED)
+        self.batch_id = batch_id
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A durable event with its serialized message, which everybody shares."""
+
+    event: Event
+    payload: bytes
+
+
+class Listener(Protocol):
+    """Who is told what became durable, in order, before anybody else."""
+
+    def committed(
+        self, changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch]
+    ) -> None:
+        """The changes are durable. Must not raise and not wait."""
+
+    def health_changed(self, *, healthy: bool) -> None:
+        """The store stopped, or began again, to commit."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    change: Change
+    done: Done | None
+    is_fact: bool
+
+
+@dataclass(slots=True)
+class _Read:
+    query: Query[Any]
+    done: Callable[[Any], None]
+
+
+@dataclass(slots=True)
+class _Fold:
+    """A group, the ledgers as they are after it, and who is to be told what."""
+
+    group: Group = field(default_factory=Group)
+    forks: dict[str, Ledger] = field(default_factory=dict)
+    answers: list[tuple[_Entry, BatchCallsError | None]] = field(default_factory=list)
+
+
+class RunSync(Protocol):
+    """Runs a blocking function where it doesn't block the loop, as ``trio.to_thread.run_sync``."""
+
+    def __call__(self, function: Callable[..., T], *args: Any) -> Awaitable[T]: ...
+
+
+async def run_inline(function: Callable[..., T], *args: Any) -> T:
+    """Run it right here: for stores in memory under a virtual clock."""
+    await trio.lowlevel.checkpoint()
+    return function(*args)
+
+
+class Journal:
+    """Commits changes in groups and keeps the ledgers of all batches that aren't final.
+
+    ``healthy`` tells whether the store can commit; ``commit_s`` how long the last commit took.
+    """
+
+    def __init__(
+        self, store: Store, *, clock: Clock, run_sync: RunSync, retry_s: float = _RETRY_S
+    ) -> None:
+        self.healthy = True
+        self.commit_s = 0.0
+        self._store = store
+        self._clock = clock
+        self._run_sync = run_sync
+        self._retry_s = retry_s
+        self._listeners: list[Listener] = []
+        self._ledgers: dict[str, Ledger] = {}
+        self._queue: list[_Entry] = []
+        self._reads: list[_Read] = []
+        self._work = trio.Event()
+        self._idle = trio.Event()
+
+    def __repr__(self) -> str:
+        health = "healthy" if self.healthy else "failing"
+        return f"<Journal {health}, {len(self._queue)} queued, {len(self._ledgers)} batches>"
+
+    # What others see
+
+    def listen(self, listener: Listener) -> None:
+        """Tell ``listener`` what becomes durable, behind those that listen already."""
+        self._listeners.append(listener)
+
+    def know(self, batch: Batch) -> None:
+        """Take in a batch of an earlier process."""
+        self._ledgers[batch.batch_id] = Ledger(batch)
+
+    def batch(self, batch_id: str) -> Batch | None:
+        """A batch that isn't final, as it stands durably."""
+        ledger = self._ledgers.get(batch_id)
+        return ledger.snapshot() if ledger else None
+
+    def batches(self) -> list[Batch]:
+        """All batches that aren't final."""
+        return [ledger.snapshot() for ledger in self._ledgers.values()]
+
+    @property
+    def open_batches(self) -> int:
+        """How many batches aren't final."""
+        return len(self._ledgers)
+
+    @property
+    def open_calls(self) -> int:
+        """How many calls aren't final, over all batches."""
+        return sum(ledger.open_calls for ledger in self._ledgers.values())
+
+    def propose(self, change: Change, done: Done) -> None:
+        """Queue a change that may be refused; ``done`` gets None when it is durable, or why not.
+
+        ``done`` is called from the journal's task, once, and must not raise or wait.
+        """
+        if not self.healthy:
+            done(_store_unavailable())
+            return
+        self._queue.append(_Entry(change, done, is_fact=False))
+        self._work.set()
+
+    def record(self, change: Change) -> None:
+        """Queue a fact; it will be durable as soon as the store can."""
+        self._queue.append(_Entry(change, None, is_fact=True))
+        self._work.set()
+
+    async def commit(self, change: Change) -> None:
+        """Propose a change and wait until it is durable. Cancelling doesn't take it back.
+
+        Raises:
+          WrongState, NotFound, Conflict, Replayed, Unavailable: it was refused.
+        """
+        answer: list[BatchCallsError | None] = []
+        answered = trio.Event()
+
+        def done(error: BatchCallsError | None) -> None:
+            answer.append(error)
+            answered.set()
+
+        self.propose(change, done)
+        await answered.wait()
+        if answer[0] is not None:
+            raise answer[0]
+
+    def read(self, query: Query[T], done: Callable[[T], None]) -> None:
+        """Queue a read; ``done`` gets its result in step with the commits."""
+        self._reads.append(_Read(query, done))
+        self._work.set()
+
+    async def flushed(self) -> None:
+        """Wait until everything that is queued now, and while waiting, is durable."""
+        while self._queue:
+            await self._idle.wait()
+
+    # The loop
+
+    async def run(self) -> None:
+        """Commit until cancelled. A commit under way is never abandoned."""
+        while True:
+            await self._work.wait()
+            self._work = trio.Event()
+            while self._queue or self._reads:
+                await self._turn()
+            self._idle.set()
+            self._idle = trio.Event()
+
+    async def _turn(self) -> None:
+        entries = self._queue[:_MAX_GROUP]
+        reads, self._reads = self._reads, []
+        fold = self._fold(entries)
+        try:
+            committed = await self._run_sync(self._store.commit, fold.group)
+        except StoreFailure as failure:
+            self._reads = reads + self._reads
+            await self._wait_for_store(failure)
+        else:
+            del self._queue[: len(entries)]
+            self._deliver(fold, committed)
+            await self._answer(reads)
+
+    async def _answer(self, reads: list[_Read]) -> None:
+        """Answer reads before the next commit begins."""
+        for read in reads:
+            try:
+                result = await self._run_sync(self._store.read_latest, read.query)
+            except StoreFailure as failure:
+                self._reads.append(read)
+                await self._wait_for_store(failure)
+            else:
+                read.done(result)
+
+    def _fold(self, entries: list[_Entry]) -> _Fold:
+        """Apply the changes to forks; those that a ledger refuses are left out.
+
+        The refused hear of it behind the commit: what refuses them may be in this very group.
+        """
+        fold = _Fold()
+        for entry in entries:
+            error = None
+            try:
+                events = self._apply(entry.change, fold.forks)
+            except BatchCallsError as refusal:
+                assert not entry.is_fact, f"a fact was refused: {refusal}"
+                error = refusal
+            else:
+                fold.group.writes.append(Write(entry.change, events))
+            fold.answers.append((entry, error))
+        fold.group.batches = {batch_id: fork.snapshot() for batch_id, fork in fold.forks.items()}
+        return fold
+
+    def _apply(self, change: Change, forks: dict[str, Ledger]) -> Sequence[Event]:
+        ledger = forks.get(change.batch_id)
+        if ledger is None:
+            ledger = self._fork(change)
+        elif isinstance(change, BatchSubmitted):
+            raise _taken(change, ledger)
+        try:
+            events = ledger.apply(change)
+        except IllegalStep as error:
+            message = f"batch {change.batch_id}: {error}"
+            raise WrongState(message, reason=Reason.WRONG_STATE) from error
+        forks[change.batch_id] = ledger
+        return events
+
+    def _fork(self, change: Change) -> Ledger:
+        ledger = self._ledgers.get(change.batch_id)
+        if isinstance(change, BatchSubmitted):
+            if ledger is not None:
+                raise _taken(change, ledger)
+            return Ledger.opened(change.spec, total_calls=len(change.calls), time_us=change.time_us)
+        if ledger is None:
+            raise _final(change.batch_id)
+        return ledger.fork()
+
+    def _deliver(self, fold: _Fold, committed: Committed) -> None:
+        group, refused = fold.group, committed.refused
+        batches = [batch for batch in group.batches.values() if batch.batch_id not in refused]
+        for batch in batches:
+            self._install(batch.batch_id, fold.forks)
+        writes = [write for write in group.writes if write.change.batch_id not in refused]
+        events = [event for write in writes for event in write.events]
+        published = [Published(*pair) for pair in zip(events, committed.payloads, strict=True)]
+        changes = [write.change for write in writes]
+        for listener in self._listeners:
+            listener.committed(changes, published, batches)
+        for entry, error in fold.answers:
+            if entry.done is not None:
+                entry.done(_refusal(entry.change, committed) or error)
+
+    def _install(self, batch_id: str, forks: dict[str, Ledger]) -> None:
+        fork = forks[batch_id]
+        if fork.status.final:
+            self._ledgers.pop(batch_id, None)
+        else:
+            self._ledgers[batch_id] = fork
+
+    # When the store fails
+
+    async def _wait_for_store(self, failure: StoreFailure) -> None:
+        self._keep_facts()
+        log.error("store_failing", error=str(failure), facts_waiting=len(self._queue))
+        while True:
+            await trio.sleep(self._retry_s)
+            try:
+                await self._run_sync(self._store.probe, self._clock.now_us())
+            except StoreFailure:
+                continue
+            self._set_health(healthy=True)
+            return
+
+    def _keep_facts(self) -> None:
+        waiting = self._queue
+        self._queue = [entry for entry in waiting if entry.is_fact]
+        self._set_health(healthy=False)
+        for entry in waiting:
+            if entry.done is not None:
+                entry.done(_store_unavailable())
+
+    def _set_health(self, *, healthy: bool) -> None:
+        if healthy != self.healthy:
+            self.healthy = healthy
+            log.warning("store_health_changed", healthy=healthy)
+            for listener in self._listeners:
+                listener.health_changed(healthy=healthy)
+
+
+def _store_unavailable() -> Unavailable:
+    return Unavailable(
+        "the store can't commit now; nothing was done", reason=Reason.STORE_UNAVAILABLE
+    )
+
+
+def _final(batch_id: str) -> WrongState:
+    return WrongState(f"batch {batch_id} is final", reason=Reason.WRONG_STATE)
+
+
+def _taken(change: BatchSubmitted, ledger: Ledger) -> BatchCallsError:
+    spec = ledger.spec
+    return _conflict(change, Refusal(spec.batch_id, spec.request_id, spec.request_digest))
+
+
+def _refusal(change: Change, committed: Committed) -> BatchCallsError | None:
+    refusal = committed.refused.get(change.batch_id)
+    if refusal is None:
+        return None
+    if not isinstance(change, BatchSubmitted):
+        return _final(change.batch_id)
+    return _conflict(change, refusal)
+
+
+def _conflict(change: BatchSubmitted, taken: Refusal) -> BatchCallsError:
+    spec = change.spec
+    if not spec.request_id or taken.request_id != spec.request_id:
+        message = f"there is a batch {taken.batch_id} already"
+        return Conflict(message, reason=Reason.BATCH_ID_TAKEN)
+    if taken.request_digest != spec.request_digest:
+        message = f"request id {spec.request_id!r} was used for another request"
+        return Conflict(message, reason=Reason.REQUEST_ID_REUSED)
+    return Replayed(taken.batch_id)

@@ -1,0 +1,324 @@
+"""What is read, as functions of a connection: records out, no caching, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, tuple_
+
+from batchcalls.core.model import (
+    Attempt,
+    Batch,
+    BatchStatus,
+    Call,
+    CallSpec,
+    CallStatus,
+    EventType,
+    Outcome,
+)
+from batchcalls.store.records import attempt_record, batch_record, call_record, spec_record
+from batchcalls.store.schema import attempts, batches, calls, events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCall:
+    """A call that waits to be dialed, as the store knows it."""
+
+    position: int
+    spec: CallSpec
+    attempts: int
+    dials: int
+    due_time_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueHead:
+    """The first calls of a batch's queue; complete where the store has none beyond them."""
+
+    ready: Sequence[StoredCall]
+    ready_complete: bool
+    waiting: Sequence[StoredCall]
+    waiting_complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCall:
+    """A call with an intent and no outcome."""
+
+    call: StoredCall
+    attempt: Attempt
+    dial: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """Stored events in order, as (sequence, serialized message), and where the log ends."""
+
+    events: Sequence[tuple[int, bytes]]
+    last_sequence: int
+    final: bool
+
+
+_STORED_CALL = (
+    calls.c.position,
+    calls.c.spec,
+    calls.c.attempts,
+    calls.c.dials,
+    calls.c.due_time_us,
+)
+
+
+def unfinished_batches(connection: Connection) -> list[tuple[int, Batch]]:
+    """The keys and records of all batches that aren't final, oldest first."""
+    rows = connection.execute(
+        select(batches).where(batches.c.end_time_us == 0).order_by(batches.c.batch_key)
+    )
+    return [(row.batch_key, batch_record(row)) for row in rows]
+
+
+def queue_head(
+    connection: Connection,
+    key: int,
+    *,
+    now_us: int,
+    after: tuple[float, ...] | None,
+    limit: int,
+) -> QueueHead:
+    """The first ``limit`` ready calls, and the first ``limit`` retries due after ``after``.
+
+    Ready are the fresh calls and the retries that are due at ``now_us``: by priority, high
+    first, retries ahead of fresh calls, then by position. ``after`` is a pair of due time and
+    position; None means: after ``now_us``.
+    """
+    due = _ready_retries(connection, key, now_us, limit)
+    fresh = _fresh_calls(connection, key, limit)
+    ready = sorted(due + fresh, key=_ready_order)[:limit]
+    waiting = _waiting_calls(connection, key, after or (now_us, 2**31), limit)
+    return QueueHead(
+        ready=ready,
+        ready_complete=len(due) + len(fresh) < limit,
+        waiting=waiting,
+        waiting_complete=len(waiting) < limit,
+    )
+
+
+def _ready_order(call: StoredCall) -> tuple[int, int, int]:
+    return (-call.spec.priority, 0 if call.attempts else 1, call.position)
+
+
+def _fresh_calls(connection: Connection, key: int, limit: int) -> list[StoredCall]:
+    return _stored_calls(
+        connection,
+        and_(calls.c.batch_key == key, calls.c.status == CallStatus.PENDING.value),
+        (calls.c.priority.desc(), calls.c.position),
+        limit,
+    )
+
+
+def _ready_retries(connection: Connection, key: int, now_us: int, limit: int) -> list[StoredCall]:
+    return _stored_calls(
+        connection,
+        and_(
+            calls.c.batch_key == key,
+            calls.c.status == CallStatus.RETRYING.value,
+            calls.c.due_time_us <= now_us,
+        ),
+        (calls.c.priority.desc(), calls.c.position),
+        limit,
+    )
+
+
+def _waiting_calls(
+    connection: Connection, key: int, after: tuple[float, ...], limit: int
+) -> list[StoredCall]:
+    return _stored_calls(
+        connection,
+        and_(
+            calls.c.batch_key == key,
+            calls.c.status == CallStatus.RETRYING.value,
+            tuple_(calls.c.due_time_us, calls.c.position) > tuple_(*after),
+        ),
+        (calls.c.due_time_us, calls.c.position),
+        limit,
+    )
+
+
+def _stored_calls(
+    connection: Connection,
+    where: ColumnElement[bool],
+    order: Sequence[ColumnElement[int]],
+    limit: int,
+) -> list[StoredCall]:
+    rows = connection.execute(select(*_STORED_CALL).where(where).order_by(*order).limit(limit))
+    return [
+        StoredCall(
+            position=row.position,
+            spec=spec_record(row.spec),
+            attempts=row.attempts,
+            dials=row.dials,
+            due_time_us=row.due_time_us,
+        )
+        for row in rows
+    ]
+
+
+def earliest_due(connection: Connection) -> int:
+    """When the retry that is due first, of all running batches, is due (µs); 0 if none waits."""
+    running = select(batches.c.batch_key).where(
+        batches.c.end_time_us == 0, batches.c.status == BatchStatus.RUNNING.value
+    )
+    earliest = select(func.min(calls.c.due_time_us)).where(
+        calls.c.batch_key.in_(running), calls.c.status == CallStatus.RETRYING.value
+    )
+    return connection.scalar(earliest) or 0
+
+
+def undialed_calls(connection: Connection, key: int, *, limit: int) -> list[tuple[int, CallStatus]]:
+    """Up to ``limit`` calls that are pending or retrying, as pairs of position and status."""
+    found: list[tuple[int, CallStatus]] = []
+    for status in (CallStatus.PENDING, CallStatus.RETRYING):
+        rows = connection.execute(
+            select(calls.c.position)
+            .where(calls.c.batch_key == key, calls.c.status == status.value)
+            .limit(limit - len(found))
+        )
+        found.extend((row.position, status) for row in rows)
+    return found
+
+
+def open_calls(connection: Connection, key: int, batch_id: str) -> list[OpenCall]:
+    """The calls of a batch that have an intent without an outcome."""
+    same_call = and_(
+        attempts.c.batch_key == calls.c.batch_key, attempts.c.position == calls.c.position
+    )
+    rows = connection.execute(
+        select(attempts, calls.c.spec, calls.c.dials)
+        .join_from(attempts, calls, same_call)
+        .where(attempts.c.batch_key == key, attempts.c.outcome.is_(None))
+        .order_by(attempts.c.position)
+    )
+    return [
+        OpenCall(
+            call=StoredCall(
+                position=row.position,
+                spec=spec_record(row.spec),
+                attempts=row.number - 1,
+                dials=row.dials - 1,
+                due_time_us=0,
+            ),
+            attempt=attempt_record(batch_id, row),
+            dial=row.dial,
+        )
+        for row in rows
+    ]
+
+
+def batch(connection: Connection, batch_id: str) -> Batch | None:
+    """The batch with that id."""
+    row = connection.execute(select(batches).where(batches.c.batch_id == batch_id)).first()
+    return batch_record(row) if row else None
+
+
+def batch_page(
+    connection: Connection,
+    *,
+    before: int | None,
+    limit: int,
+    statuses: Collection[BatchStatus] = (),
+) -> tuple[list[Batch], int | None]:
+    """Batches, newest first, from key ``before`` down; and where the next page begins."""
+    query = select(batches).order_by(batches.c.batch_key.desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(batches.c.batch_key < before)
+    if statuses:
+        query = query.where(batches.c.status.in_([status.value for status in statuses]))
+    rows = connection.execute(query).all()
+    following = rows[limit - 1].batch_key if len(rows) > limit else None
+    return [batch_record(row) for row in rows[:limit]], following
+
+
+def call(connection: Connection, batch_id: str, position: int) -> Call | None:
+    """One call with its attempts."""
+    key = _key(connection, batch_id)
+    found = _calls(connection, key, batch_id, calls.c.position == position, 1)
+    return found[0] if found else None
+
+
+def call_page(
+    connection: Connection,
+    batch_id: str,
+    *,
+    after: int,
+    limit: int,
+    statuses: Collection[CallStatus] = (),
+    outcomes: Collection[Outcome] = (),
+) -> tuple[list[Call], int | None]:
+    """Calls in order of position beyond ``after``; and where the next page begins."""
+    where = calls.c.position > after
+    if statuses:
+        where = and_(where, calls.c.status.in_([status.value for status in statuses]))
+    if outcomes:
+        where = and_(where, calls.c.outcome.in_([outcome.value for outcome in outcomes]))
+    found = _calls(connection, _key(connection, batch_id), batch_id, where, limit + 1)
+    following = found[limit - 1].position if len(found) > limit else None
+    return found[:limit], following
+
+
+def _calls(
+    connection: Connection,
+    key: int | None,
+    batch_id: str,
+    where: ColumnElement[bool],
+    limit: int,
+) -> list[Call]:
+    rows = connection.execute(
+        select(calls).where(calls.c.batch_key == key, where).order_by(calls.c.position).limit(limit)
+    ).all()
+    dialed = [row.position for row in rows if row.attempts]
+    tried: dict[int, list[Row[Any]]] = {position: [] for position in dialed}
+    if dialed:
+        found = connection.execute(
+            select(attempts)
+            .where(attempts.c.batch_key == key, attempts.c.position.in_(dialed))
+            .order_by(attempts.c.position, attempts.c.number)
+        )
+        for attempt in found:
+            tried[attempt.position].append(attempt)
+    return [call_record(batch_id, row, tried.get(row.position, ())) for row in rows]
+
+
+def event_page(
+    connection: Connection,
+    batch_id: str,
+    *,
+    after: int,
+    limit: int,
+    types: Collection[EventType] = (),
+) -> EventPage | None:
+    """The events of a batch beyond sequence ``after``; None when there is no such batch."""
+    owner = connection.execute(
+        select(batches.c.batch_key, batches.c.last_sequence, batches.c.end_time_us).where(
+            batches.c.batch_id == batch_id
+        )
+    ).first()
+    if owner is None:
+        return None
+    query = (
+        select(events.c.sequence, events.c.payload)
+        .where(events.c.batch_key == owner.batch_key, events.c.sequence > after)
+        .order_by(events.c.sequence)
+        .limit(limit)
+    )
+    if types:
+        query = query.where(events.c.type.in_([kind.value for kind in types]))
+    return EventPage(
+        events=[(row.sequence, row.payload) for row in connection.execute(query)],
+        last_sequence=owner.last_sequence,
+        final=owner.end_time_us > 0,
+    )
+
+
+def _key(connection: Connection, batch_id: str) -> int | None:
+    return connection.scalar(select(batches.c.batch_key).where(batches.c.batch_id == batch_id))

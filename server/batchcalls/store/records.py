@@ -1,0 +1,163 @@
+"""Rows to records and back, for batches and calls. The column names are ``schema``'s."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Row
+
+from batchcalls.core.changes import BatchSubmitted
+from batchcalls.core.model import (
+    Attempt,
+    Batch,
+    BatchSpec,
+    BatchStatus,
+    Call,
+    CallSpec,
+    CallStatus,
+    Counts,
+    Outcome,
+    attempt_id,
+)
+from batchcalls.store.statements import ACCOUNT_COLUMNS
+from batchcalls.v1 import batch_pb2, call_pb2, retry_config_pb2
+from batchcalls.wire import spec as wire
+
+
+def account_row(batch: Batch) -> dict[str, Any]:
+    """The columns of a batch that change with its ledger."""
+    counts = batch.counts
+    values = (
+        batch.status.value,
+        batch.started,
+        batch.hang_up,
+        counts.total,
+        *counts,
+        batch.attempts,
+        batch.last_sequence,
+        batch.revision,
+        batch.update_time_us,
+        batch.end_time_us,
+    )
+    return dict(zip(ACCOUNT_COLUMNS, values, strict=True))
+
+
+def batch_row(batch: Batch) -> dict[str, Any]:
+    """All columns of a new batch."""
+    spec = batch.spec
+    return {
+        "batch_id": spec.batch_id,
+        "request_id": spec.request_id or None,
+        "request_digest": spec.request_digest,
+        "display_name": spec.display_name,
+        "labels": json.dumps(dict(spec.labels), separators=(",", ":")),
+        "carrier": spec.carrier,
+        "concurrency": spec.concurrency,
+        "max_calls_per_second": spec.max_calls_per_second,
+        "priority": spec.priority,
+        "retry_config": wire.retry_config_to_proto(spec.retry).SerializeToString(),
+        "call_defaults": wire.call_defaults_to_proto(spec.defaults).SerializeToString(),
+        "callback_url": spec.callback_url,
+        "start_time_us": spec.start_time_us,
+        "create_time_us": batch.create_time_us,
+        **account_row(batch),
+    }
+
+
+def call_rows(key: int, change: BatchSubmitted) -> Iterator[dict[str, Any]]:
+    """All columns of the calls of a new batch."""
+    for position, spec in enumerate(change.calls):
+        yield {
+            "batch_key": key,
+            "position": position,
+            "status": CallStatus.PENDING.value,
+            "outcome": None,
+            "priority": spec.priority,
+            "attempts": 0,
+            "dials": 0,
+            "due_time_us": 0,
+            "spec": wire.call_spec_to_proto(spec).SerializeToString(),
+            "create_time_us": change.time_us,
+            "update_time_us": change.time_us,
+            "end_time_us": 0,
+        }
+
+
+def batch_record(row: Row[Any]) -> Batch:
+    """The batch in a row of all columns of ``batches``."""
+    retry = retry_config_pb2.RetryConfig.FromString(row.retry_config)
+    defaults = batch_pb2.CallDefaults.FromString(row.call_defaults)
+    return Batch(
+        spec=BatchSpec(
+            batch_id=row.batch_id,
+            request_id=row.request_id or "",
+            request_digest=row.request_digest,
+            display_name=row.display_name,
+            labels=json.loads(row.labels),
+            carrier=row.carrier,
+            concurrency=row.concurrency,
+            max_calls_per_second=row.max_calls_per_second,
+            priority=row.priority,
+            retry=wire.retry_config_from_proto(retry),
+            defaults=wire.call_defaults_from_proto(defaults),
+            callback_url=row.callback_url,
+            start_time_us=row.start_time_us,
+        ),
+        status=BatchStatus(row.status),
+        counts=Counts(
+            row.pending_calls,
+            row.in_progress,
+            row.retrying_calls,
+            row.completed_calls,
+            row.failed_calls,
+            row.canceled_calls,
+        ),
+        attempts=row.attempts,
+        last_sequence=row.last_sequence,
+        create_time_us=row.create_time_us,
+        update_time_us=row.update_time_us,
+        end_time_us=row.end_time_us,
+        revision=row.revision,
+        started=row.started,
+        hang_up=row.hang_up,
+    )
+
+
+def spec_record(blob: bytes) -> CallSpec:
+    """The spec of a call in its stored form."""
+    return wire.call_spec_from_proto(call_pb2.CallSpec.FromString(blob))
+
+
+def attempt_record(batch_id: str, row: Row[Any]) -> Attempt:
+    """The attempt in a row of all columns of ``attempts``."""
+    return Attempt(
+        attempt_id=attempt_id(batch_id, row.position, row.dial),
+        number=row.number,
+        carrier=row.carrier,
+        start_time_us=row.start_time_us,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        carrier_call_id=row.carrier_call_id,
+        carrier_code=row.carrier_code,
+        detail=row.detail,
+        ring_time_us=row.ring_time_us,
+        answer_time_us=row.answer_time_us,
+        end_time_us=row.end_time_us,
+    )
+
+
+def call_record(batch_id: str, row: Row[Any], attempts: Iterable[Row[Any]]) -> Call:
+    """The call in a row of all columns of ``calls``, with its attempts' rows in order."""
+    return Call(
+        batch_id=batch_id,
+        position=row.position,
+        spec=spec_record(row.spec),
+        status=CallStatus(row.status),
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        attempts=tuple(attempt_record(batch_id, attempt) for attempt in attempts),
+        due_time_us=row.due_time_us,
+        create_time_us=row.create_time_us,
+        update_time_us=row.update_time_us,
+        end_time_us=row.end_time_us,
+    )

@@ -1,0 +1,110 @@
+"""Writes a group of changes inside one transaction, which the caller begins and commits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, or_, select
+
+from batchcalls.core.changes import BatchSubmitted
+from batchcalls.core.model import BatchSpec
+from batchcalls.store import statements
+from batchcalls.store.group import Committed, Group, Refusal, Write
+from batchcalls.store.records import account_row, batch_row, call_rows
+from batchcalls.store.rows import Rows
+from batchcalls.store.schema import batches
+from batchcalls.wire.state import event_to_proto
+
+
+class Writer:
+    """Knows the keys of the batches that aren't final. One writer a database."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<Writer of {len(self._keys)} batches>"
+
+    def know(self, batch_id: str, key: int) -> None:
+        """Tell the key of a batch that an earlier process stored."""
+        self._keys[batch_id] = key
+
+    def key(self, batch_id: str) -> int:
+        """The key of a batch that isn't final."""
+        return self._keys[batch_id]
+
+    def write(self, connection: Connection, group: Group) -> Committed:
+        """Write the group. Until ``committed``, the writer itself is as before."""
+        result = Committed()
+        rows = Rows()
+        for write in group.writes:
+            if isinstance(write.change, BatchSubmitted):
+                self._submit(connection, write.change, group, result)
+            if write.change.batch_id not in result.refused:
+                self._collect(write, rows, result)
+        rows.execute(connection)
+        self._update_batches(connection, group, result)
+        return result
+
+    def committed(self, group: Group, result: Committed) -> None:
+        """The transaction of that group is durable."""
+        self._keys |= result.created
+        for batch in group.batches.values():
+            if batch.status.final:
+                self._keys.pop(batch.batch_id, None)
+
+    def _submit(
+        self, connection: Connection, change: BatchSubmitted, group: Group, result: Committed
+    ) -> None:
+        taken = _taken(connection, change.spec)
+        if taken is not None:
+            result.refused[change.batch_id] = Refusal(
+                taken.batch_id, taken.request_id or "", taken.request_digest
+            )
+            return
+        row = batch_row(group.batches[change.batch_id])
+        inserted = connection.execute(insert(batches).values(row)).inserted_primary_key
+        assert inserted is not None
+        result.created[change.batch_id] = inserted[0]
+        connection.execute(statements.INSERT_CALLS, list(call_rows(inserted[0], change)))
+
+    def _collect(self, write: Write, rows: Rows, result: Committed) -> None:
+        key = self._key(write.change.batch_id, result)
+        rows.add(key, write.change)
+        for event in write.events:
+            payload = event_to_proto(event).SerializeToString()
+            result.payloads.append(payload)
+            rows.add_event(
+                {
+                    "batch_key": key,
+                    "sequence": event.sequence,
+                    "type": event.type.value,
+                    "payload": payload,
+                }
+            )
+
+    def _update_batches(self, connection: Connection, group: Group, result: Committed) -> None:
+        rows = [
+            {"k": self._key(batch.batch_id, result)}
+            | {f"new_{column}": value for column, value in account_row(batch).items()}
+            for batch in group.batches.values()
+            if batch.batch_id not in result.refused
+        ]
+        if rows:
+            connection.execute(statements.UPDATE_BATCHES, rows)
+
+    def _key(self, batch_id: str, result: Committed) -> int:
+        return result.created.get(batch_id) or self._keys[batch_id]
+
+
+def _taken(connection: Connection, spec: BatchSpec) -> Row[Any] | None:
+    """The stored batch that has the ids of a new one; the one with its request id first."""
+    same = batches.c.batch_id == spec.batch_id
+    if spec.request_id:
+        same = or_(same, batches.c.request_id == spec.request_id)
+    found = connection.execute(
+        select(batches.c.batch_id, batches.c.request_id, batches.c.request_digest)
+        .where(same)
+        .order_by((batches.c.request_id == spec.request_id).desc())
+    )
+    return found.first()

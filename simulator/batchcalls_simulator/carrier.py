@@ -1,0 +1,227 @@
+"""The simulator as a carrier: lets simulated calls live out their fates on trio's clock.
+
+What becomes of a call is decided in ``callee``, whether it gets a line in ``trunk``; here
+time passes. Under a virtual clock it passes at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import trio
+
+from batchcalls.carriers.base import (
+    CallResult,
+    Carrier,
+    CarrierError,
+    CarrierThrottled,
+    CarrierUnavailable,
+    Ended,
+    Lookup,
+    NotKnown,
+    OutboundCall,
+    Progress,
+    StillUp,
+)
+from batchcalls.core.model import Outcome
+from batchcalls_simulator.callee import Callees, Fate
+from batchcalls_simulator.options import SimulatorOptions, read_options
+from batchcalls_simulator.trunk import Trunk
+
+REMEMBERED_CALLS = 10_000
+"""How many ended calls are kept for ``lookup`` and against repeats: a few megabytes."""
+
+_SIP = {
+    Outcome.COMPLETED: ("200", "OK"),
+    Outcome.VOICEMAIL: ("200", "answered by a machine"),
+    Outcome.BUSY: ("486", "Busy Here"),
+    Outcome.NO_ANSWER: ("480", "Temporarily Unavailable"),
+    Outcome.REJECTED: ("603", "Decline"),
+    Outcome.FAILED: ("503", "Service Unavailable"),
+    Outcome.INVALID_NUMBER: ("404", "Not Found"),
+    Outcome.CANCELED: ("487", "Request Terminated"),
+}
+"""The code and phrase with which a SIP trunk tells each outcome (RFC 3261, section 21)."""
+
+
+class RepeatedAttempt(CarrierError):
+    """An attempt id was dialed a second time: somebody's phone would have rung twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatorStatistics:
+    """What a simulator has seen so far.
+
+    ``placed`` counts the dials that got a line; each is up or is counted in ``outcomes``.
+    ``throttled``, ``unavailable`` and ``repeated`` count the dials that were refused.
+    """
+
+    placed: int
+    calls_up: int
+    peak_calls_up: int
+    throttled: int
+    unavailable: int
+    repeated: int
+    outcomes: Mapping[Outcome, int]
+
+
+class SimulatorCarrier(Carrier):
+    """A carrier that rings no phone.
+
+    ``clock`` gives trio's monotonic seconds, ``wall_clock`` seconds since the Unix epoch: it
+    says what hour of the day it is where the answer rate depends on it.
+
+    An attempt id that is up, or is among the last ``REMEMBERED_CALLS`` that ended, is refused
+    with ``RepeatedAttempt``. After ``aclose`` new dials find the carrier unavailable; calls
+    that are up end by themselves or by being cancelled.
+    """
+
+    def __init__(
+        self,
+        options: SimulatorOptions | None = None,
+        *,
+        clock: Callable[[], float] = trio.current_time,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.options = options or SimulatorOptions()
+        self.limits = self.options.limits
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._callees = Callees(self.options)
+        self._trunk = Trunk(
+            capacity=self.options.trunk_capacity,
+            calls_per_second=self.options.trunk_calls_per_second,
+            outages=self.options.outages,
+        )
+        self._up: set[str] = set()
+        self._ended: OrderedDict[str, CallResult] = OrderedDict()
+        self._outcomes: Counter[Outcome] = Counter()
+        self._throttled = 0
+        self._unavailable = 0
+        self._repeated = 0
+        self._closed = False
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        return (
+            f"<SimulatorCarrier {state} seed={self.options.seed} calls_up={len(self._up)}"
+            f" ended={self._outcomes.total()}>"
+        )
+
+    def statistics(self) -> SimulatorStatistics:
+        """A snapshot of the counters."""
+        return SimulatorStatistics(
+            placed=len(self._up) + self._outcomes.total(),
+            calls_up=len(self._up),
+            peak_calls_up=self._trunk.peak_calls_up,
+            throttled=self._throttled,
+            unavailable=self._unavailable,
+            repeated=self._repeated,
+            outcomes=dict(self._outcomes),
+        )
+
+    async def place_call(
+        self, call: OutboundCall, report: Callable[[Progress], None]
+    ) -> CallResult:
+        """Let the call live out its fate.
+
+        Raises:
+          CarrierThrottled: every line is taken, or too many calls came within a second.
+          CarrierUnavailable: during an outage, and after ``aclose``.
+          RepeatedAttempt: the attempt id was dialed before.
+        """
+        self._seize(call.attempt_id)
+        outcome = Outcome.CANCELED
+        try:
+            fate = self._fate(call)
+            await self._live_out(fate, report)
+            outcome = fate.outcome
+        finally:
+            result = self._release(call.attempt_id, outcome)
+        return result
+
+    async def lookup(self, attempt_id: str) -> Lookup:
+        """What became of a dial; ended calls are remembered up to ``REMEMBERED_CALLS``.
+
+        Raises:
+          CarrierUnavailable: during an outage, and after ``aclose``.
+        """
+        await trio.lowlevel.checkpoint()
+        self._require_alive()
+        if attempt_id in self._up:
+            return StillUp()
+        result = self._ended.get(attempt_id)
+        return NotKnown() if result is None else Ended(result)
+
+    async def aclose(self) -> None:
+        """Take no more dials. Idempotent."""
+        self._closed = True
+        await trio.lowlevel.checkpoint()
+
+    def _require_alive(self) -> None:
+        if self._closed:
+            raise CarrierUnavailable("the carrier is closed")
+        self._trunk.require_alive(self._clock())
+
+    def _seize(self, attempt_id: str) -> None:
+        if attempt_id in self._up or attempt_id in self._ended:
+            self._repeated += 1
+            raise RepeatedAttempt(f"attempt {attempt_id} was dialed before")
+        try:
+            self._require_alive()
+            self._trunk.seize(self._clock())
+        except CarrierThrottled:
+            self._throttled += 1
+            raise
+        except CarrierUnavailable:
+            self._unavailable += 1
+            raise
+        self._up.add(attempt_id)
+
+    def _release(self, attempt_id: str, outcome: Outcome) -> CallResult:
+        code, phrase = _SIP[outcome]
+        result = CallResult(
+            outcome=outcome,
+            carrier_call_id=f"sim_{attempt_id}",
+            carrier_code=code,
+            detail=phrase,
+        )
+        self._trunk.release()
+        self._up.remove(attempt_id)
+        self._outcomes[outcome] += 1
+        self._ended[attempt_id] = result
+        if len(self._ended) > REMEMBERED_CALLS:
+            self._ended.popitem(last=False)
+        return result
+
+    def _fate(self, call: OutboundCall) -> Fate:
+        return self._callees.fate(
+            call.phone_number,
+            call.attempt_number,
+            ring_timeout_s=call.ring_timeout_s,
+            unix_time_s=self._wall_clock(),
+        )
+
+    async def _live_out(self, fate: Fate, report: Callable[[Progress], None]) -> None:
+        await self._pass(fate.post_dial_delay_s)
+        if fate.ring_s is not None:
+            report(Progress.RINGING)
+            await self._pass(fate.ring_s)
+        if fate.talk_s is not None:
+            report(Progress.ANSWERED)
+            await self._pass(fate.talk_s)
+
+    async def _pass(self, seconds: float) -> None:
+        await trio.sleep(seconds * self.options.time_scale)
+
+
+def create(options: Mapping[str, object]) -> SimulatorCarrier:
+    """The factory behind the entry point ``simulator``.
+
+    Raises:
+      CarrierOptionError: an option is unknown, can't be read, or is out of range.
+    """
+    return SimulatorCarrier(read_options(options))

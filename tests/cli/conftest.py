@@ -1,0 +1,68 @@
+"""The command line as a process, against the fake server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from tests.reach.server_process import WAIT_S, FakeServer, running_server
+
+BATCHCALLS = (sys.executable, "-c", "from batchcalls.cli import main; main()")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[FakeServer]:
+    """A server that tests share; they leave it running."""
+    with running_server() as server:
+        yield server
+
+
+StartServer = Callable[..., FakeServer]
+
+
+@pytest.fixture
+def start_server() -> Iterator[StartServer]:
+    """Starts servers of one test's own, which it may kill."""
+    with ExitStack() as servers:
+        yield lambda *arguments: servers.enter_context(running_server(*arguments))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+def environment(address: str) -> dict[str, str]:
+    return {**os.environ, "BATCHCALLS_ADDRESS": address}
+
+
+@pytest.fixture
+def run(server: FakeServer) -> Run:
+    """Runs ``batchcalls`` with these arguments against the shared server."""
+
+    def run_command(*arguments: str, stdin: str = "", address: str = "") -> Ended:
+        done = subprocess.run(
+            [*BATCHCALLS, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            check=False,
+            env=environment(address or server.address),
+        )
+        return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
+
+    return run_command

@@ -1,0 +1,428 @@
+"""A dispatcher with a plain world around it: a store of lists, a clock that one sets, carriers.
+
+The world carries out what the dispatcher plans and keeps its own books of it, in the plainest
+way: who holds a slot, when which dial left, which call is durably where. After every plan and
+every launch it compares. It takes nothing from the dispatcher's own counters on faith.
+
+The journal is a list: what is proposed becomes durable when ``commit`` is told to, in order.
+Reads of the queue are as old as that: they begin with a plan, see the store at ``run_reads``,
+and arrive with ``deliver_reads``, at the latest before the next commit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from batchcalls.core.carrier_gate import CarrierGate
+from batchcalls.core.dispatch import Dispatcher, Plan
+from batchcalls.core.lane import Dial, Lane, QueuedCall
+from batchcalls.core.limits import Limit
+from batchcalls.core.model import Attempt, BatchSpec, CallSpec
+from batchcalls.core.window import Window
+
+BEGIN = 1_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSetup:
+    """What a lane is made of; ``priorities`` has one entry a call."""
+
+    carrier: int = 0
+    concurrency: int = 1
+    rate: float = 0.0
+    weight: int = 10
+    priorities: tuple[int, ...] = (0,)
+    window: int = 0
+    adopted: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSetup:
+    """The slots and the rate of a carrier or the server; 0 means no limit."""
+
+    slots: int = 0
+    rate: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Shelf:
+    """What the store holds of one lane: calls that wait, and the positions of the others."""
+
+    queue: dict[int, QueuedCall]
+    open: set[int] = field(default_factory=set)
+    final: set[int] = field(default_factory=set)
+
+    @property
+    def total(self) -> int:
+        return len(self.queue) + len(self.open) + len(self.final)
+
+
+@dataclass(slots=True, kw_only=True)
+class Read:
+    """A refill that is under way; ``ready`` and ``waiting`` are there once it ran."""
+
+    lane: Lane
+    now_us: int
+    after: tuple[float, ...]
+    limit: int
+    has_run: bool = False
+    ready: list[QueuedCall] = field(default_factory=list)
+    waiting: list[QueuedCall] = field(default_factory=list)
+    ready_complete: bool = False
+    waiting_complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What waits for the next commit: it takes effect, or, an intent only, it is refused."""
+
+    accept: Callable[[], None]
+    refuse: Callable[[], None] | None = None
+
+
+def make_lane(name: str, setup: LaneSetup, gate: CarrierGate) -> Lane:
+    lane = Lane(
+        BatchSpec(
+            batch_id=name,
+            concurrency=setup.concurrency,
+            carrier=gate.name,
+            max_calls_per_second=setup.rate,
+            priority=setup.weight,
+        ),
+        gate,
+    )
+    if setup.window:
+        lane.capacity = setup.window
+        lane.ready = Window(setup.window, key=lambda call: call.ready_key)
+        lane.waiting = Window(setup.window, key=lambda call: call.waiting_key)
+    return lane
+
+
+def make_attempt(call: QueuedCall) -> Attempt:
+    return Attempt(
+        attempt_id=f"{call.position}.{call.dials + 1}",
+        number=call.attempts + 1,
+        carrier="any",
+        start_time_us=0,
+    )
+
+
+def make_call(position: int, priority: int = 0) -> QueuedCall:
+    spec = CallSpec(phone_number="+15550100000", priority=priority)
+    return QueuedCall(position=position, spec=spec)
+
+
+class World:
+    """Owns the clock and everything that the dispatcher doesn't."""
+
+    def __init__(
+        self, *, server: LimitSetup, carriers: list[LimitSetup], lanes: list[LaneSetup]
+    ) -> None:
+        self.now = BEGIN
+        self.gates = [
+            CarrierGate(f"carrier{index}", slots=setup.slots, rate=setup.rate)
+            for index, setup in enumerate(carriers)
+        ]
+        self.ceilings = {gate.name: setup.rate for gate, setup in zip(self.gates, carriers)}
+        self.dispatcher = Dispatcher(
+            server=Limit("server", slots=server.slots, rate=server.rate), carriers=self.gates
+        )
+        self.lanes: list[Lane] = []
+        self.shelves: dict[str, Shelf] = {}
+        self.journal: list[Entry] = []
+        self.reads: list[Read] = []
+        self.holding: set[Dial] = set()
+        self.up: list[Dial] = []
+        self.durable: set[Dial] = set()
+        self.left: dict[str, list[float]] = {}
+        self.dialed: list[Dial] = []
+        self.attempts: set[tuple[str, int, int]] = set()
+        self.adopted = 0
+        self.wake_at = -math.inf
+        for index, setup in enumerate(lanes):
+            self.add(f"lane{index}", setup)
+
+    def add(self, name: str, setup: LaneSetup) -> Lane:
+        lane = make_lane(name, setup, self.gates[setup.carrier])
+        calls = [make_call(position, p) for position, p in enumerate(setup.priorities)]
+        self.shelves[name] = Shelf(queue={call.position: call for call in calls})
+        self.lanes.append(lane)
+        self.dispatcher.add_lane(lane)
+        for call in calls[: setup.adopted]:
+            self._adopt(lane, call)
+        self.dispatcher.open_lane(lane)
+        return lane
+
+    def _adopt(self, lane: Lane, call: QueuedCall) -> None:
+        shelf = self.shelves[lane.batch_id]
+        del shelf.queue[call.position]
+        shelf.open.add(call.position)
+        dial = Dial(lane, call, make_attempt(call))
+        self.dispatcher.adopt(dial, self.now)
+        self.adopted += 1
+        self.holding.add(dial)
+        self.up.append(dial)
+
+    # The clock
+
+    def us(self, moment: float) -> int:
+        return int(moment * 1_000_000)
+
+    def monotonic(self, time_us: int) -> float:
+        return self.now + (time_us - self.us(self.now)) / 1_000_000
+
+    # Carrying out
+
+    def turn(self, *, lateness_s: float = 0.0) -> Plan:
+        """Plan, check the plan, and carry it out; dials leave ``lateness_s`` after each other."""
+        plan = self.dispatcher.plan(self.now)
+        self._check_idle()
+        self.wake_at = plan.wake_at
+        assert self.wake_at > self.now, "the plan looks into the past"
+        for dial in plan.prepare:
+            self._propose(dial)
+        for dial in plan.launch:
+            self.now += lateness_s
+            self._launch(dial)
+        for dial in plan.withdraw:
+            self._withdraw(dial)
+        for lane in plan.refill:
+            self._begin_read(lane)
+        return plan
+
+    def _check_idle(self) -> None:
+        """At the same moment, without any news, there is nothing left to decide."""
+        again = self.dispatcher.plan(self.now)
+        assert not (again.prepare or again.launch or again.withdraw or again.refill)
+
+    def _propose(self, dial: Dial) -> None:
+        assert dial.lane.is_open, "a closed lane dials"
+        self._check_order(dial)
+        self.holding.add(dial)
+        dial.attempt = make_attempt(dial.call)
+        self.journal.append(Entry(lambda: self._accept(dial), lambda: self._refuse(dial)))
+
+    def _check_order(self, dial: Dial) -> None:
+        """Nothing that waits, and that the lane can know to be due, comes before this call."""
+        lane = dial.lane
+        for call in self.shelves[lane.batch_id].queue.values():
+            is_known = not call.attempts or _reaches(lane.waiting, call.waiting_key)
+            if call.position not in lane.dials and call.due_s <= self.now and is_known:
+                assert dial.call.ready_key < call.ready_key, f"{call} waits for {dial}"
+
+    def _accept(self, dial: Dial) -> None:
+        shelf = self.shelves[dial.lane.batch_id]
+        del shelf.queue[dial.call.position]  # a KeyError: it was dialed twice
+        shelf.open.add(dial.call.position)
+        self.durable.add(dial)
+        self.dispatcher.prepared(dial, self.now)
+
+    def _refuse(self, dial: Dial) -> None:
+        self.holding.remove(dial)
+        self.dispatcher.unprepared(dial, self.now)
+
+    def _launch(self, dial: Dial) -> None:
+        assert dial in self.durable, "a dial leaves before its intent is durable"
+        assert not dial.lane.is_canceled, "a canceled lane dials"
+        self.durable.remove(dial)
+        attempt = (dial.lane.batch_id, dial.call.position, dial.call.dials)
+        assert attempt not in self.attempts, "one intent is dialed twice"
+        self.attempts.add(attempt)
+        self.dispatcher.launched(dial, self.now)
+        self.up.append(dial)
+        self.dialed.append(dial)
+        self._check_pace("server", self.dispatcher.server.pacer.rate)
+        self._check_pace(dial.lane.batch_id, dial.lane.limit.pacer.rate)
+        if self.ceilings[dial.lane.carrier.name]:  # an unlimited pace is planned, not measured
+            self._check_pace(dial.lane.carrier.name, dial.lane.carrier.limit.pacer.rate)
+            assert dial.lane.carrier.limit.pacer.rate <= self.ceilings[dial.lane.carrier.name]
+
+    def _check_pace(self, name: str, rate: float) -> None:
+        """No window of n / rate seconds up to now holds more than n dials, exactly."""
+        log = self.left.setdefault(name, [])
+        log.append(self.now)
+        starts = max(1, math.floor(rate))
+        if rate and len(log) > starts:
+            assert Fraction(self.now) - Fraction(log[-1 - starts]) >= starts / Fraction(rate)
+
+    def _withdraw(self, dial: Dial) -> None:
+        lane = dial.lane
+        assert (
+            lane.is_canceled
+            or self.dispatcher._stopped
+            or lane.carrier.breaker.open_at(self.now)
+        ), "a dial is withdrawn for no reason"
+        self.durable.remove(dial)
+        self.holding.remove(dial)
+        self._return(dial)
+
+    # What happens to calls
+
+    def commit(self, *, refuse: bool = False, most: int = 1_000) -> None:
+        """Make the first entries durable, or refuse the intents among them."""
+        self.deliver_reads()
+        entries, self.journal = self.journal[:most], self.journal[most:]
+        for entry in entries:
+            if refuse and entry.refuse:
+                entry.refuse()
+            else:
+                entry.accept()
+        if any(not entry.refuse for entry in entries) or not refuse:
+            self.run_reads()
+
+    def complete(self, dial: Dial) -> None:
+        self.dispatcher.carrier_up(dial, self.now)
+        self._free(dial)
+        self.journal.append(Entry(lambda: self._settle(dial)))
+
+    def explode(self, dial: Dial) -> None:
+        """The call ends, and nothing is known of the carrier."""
+        self._free(dial)
+        self.journal.append(Entry(lambda: self._settle(dial)))
+
+    def retry(self, dial: Dial, delay_s: float) -> None:
+        self.dispatcher.carrier_up(dial, self.now)
+        self._free(dial)
+        due_us = self.us(self.now) + round(delay_s * 1_000_000)
+        self._queue_again(dial, attempts=dial.call.attempts + 1, due_us=due_us)
+
+    def throttle(self, dial: Dial, retry_after_s: float) -> None:
+        self.dispatcher.carrier_throttled(dial, self.now, retry_after_s=retry_after_s)
+        self._free(dial)
+        self._return(dial)
+
+    def carrier_down(self, dial: Dial) -> None:
+        self.dispatcher.carrier_down(dial, self.now)
+        self._free(dial)
+        self._return(dial)
+
+    def _free(self, dial: Dial) -> None:
+        self.up.remove(dial)
+        self.holding.remove(dial)
+        self.dispatcher.line_free(dial, self.now)
+
+    def _return(self, dial: Dial) -> None:
+        due_us = self.us(self.now) if dial.call.attempts else 0
+        self._queue_again(dial, attempts=dial.call.attempts, due_us=due_us)
+
+    def _queue_again(self, dial: Dial, *, attempts: int, due_us: int) -> None:
+        def accept() -> None:
+            due_s = self.monotonic(due_us) if due_us else 0.0
+            call = dial.call.again(attempts=attempts, due_s=due_s, due_time_us=due_us)
+            shelf = self.shelves[dial.lane.batch_id]
+            shelf.open.remove(call.position)
+            shelf.queue[call.position] = call
+            self.dispatcher.put_back(dial, call, self.now)
+
+        self.journal.append(Entry(accept))
+
+    def _settle(self, dial: Dial) -> None:
+        shelf = self.shelves[dial.lane.batch_id]
+        shelf.open.remove(dial.call.position)
+        shelf.final.add(dial.call.position)
+        self.dispatcher.settled(dial)
+
+    # Reads
+
+    def _begin_read(self, lane: Lane) -> None:
+        after = lane.waiting.bound or (self.us(self.now), 2**31)
+        self.reads.append(
+            Read(lane=lane, now_us=self.us(self.now), after=after, limit=lane.fetch_size)
+        )
+
+    def run_reads(self) -> None:
+        """See the store as it is after the latest commit."""
+        for read in self.reads:
+            if not read.has_run:
+                self._run(read)
+
+    def _run(self, read: Read) -> None:
+        queue = list(self.shelves[read.lane.batch_id].queue.values())
+        ready = [call for call in queue if call.due_time_us <= read.now_us]
+        waiting = [call for call in queue if call.attempts and call.waiting_key > read.after]
+        ready.sort(key=lambda call: call.ready_key)
+        waiting.sort(key=lambda call: call.waiting_key)
+        read.ready, read.waiting = ready[: read.limit], waiting[: read.limit]
+        read.ready_complete = len(ready) < read.limit
+        read.waiting_complete = len(waiting) < read.limit
+        read.has_run = True
+
+    def deliver_reads(self) -> None:
+        """Bring the lanes what was seen."""
+        arrived = [read for read in self.reads if read.has_run]
+        self.reads = [read for read in self.reads if not read.has_run]
+        for read in arrived:
+            self.dispatcher.refilled(
+                read.lane,
+                ready=read.ready,
+                waiting=read.waiting,
+                ready_complete=read.ready_complete,
+                waiting_complete=read.waiting_complete,
+            )
+
+    # Rules that always hold
+
+    def check(self) -> None:
+        self._check_slots()
+        for lane in self.lanes:
+            self._check_lane(lane)
+
+    def _check_slots(self) -> None:
+        limits = [self.dispatcher.server]
+        limits += [gate.limit for gate in self.gates]
+        limits += [lane.limit for lane in self.lanes]
+        for limit in limits:
+            held = [dial for dial in self.holding if limit in _limits_of(self.dispatcher, dial)]
+            assert limit.in_use == len(held), f"{limit}: {held}"
+            assert limit.prepared == sum(dial.launched_at is None for dial in held)
+            if limit.slots:
+                assert limit.in_use <= max(limit.slots, self.adopted)
+
+    def _check_lane(self, lane: Lane) -> None:
+        shelf = self.shelves[lane.batch_id]
+        assert len(lane.ready) <= 2 * lane.capacity
+        assert len(lane.waiting) <= 2 * lane.capacity
+        for dial in lane.dials.values():
+            assert dial.call.ready_key not in lane.ready, f"{dial} could be dialed twice"
+            assert dial.call.waiting_key not in lane.waiting, f"{dial} could be dialed twice"
+        for call in shelf.queue.values():
+            places = (call.ready_key in lane.ready) + (call.waiting_key in lane.waiting)
+            assert places <= 1, f"{call} stands in both windows"
+        for position in shelf.open:
+            assert position in lane.dials, f"call {position} is open, and nobody dials it"
+
+    # The end
+
+    def run_to_rest(self) -> None:
+        """From here on all goes well: everything that the lanes may dial is dialed and ends."""
+        for _ in range(100_000):
+            self.turn()
+            if self.journal or self.reads:
+                self.commit()
+            elif self.up:
+                self.complete(self.up[0])
+            elif self.wake_at < math.inf:
+                self.now = self.wake_at
+            else:
+                return
+            self.check()
+        raise AssertionError("the world comes to no rest")
+
+    def check_all_done(self) -> None:
+        for lane in self.lanes:
+            shelf = self.shelves[lane.batch_id]
+            if lane.is_open:
+                assert not shelf.queue, f"{lane} starves: {sorted(shelf.queue)}"
+            assert not shelf.open
+            assert not lane.dials
+
+
+def _reaches(window: Window[QueuedCall], key: tuple[float, ...]) -> bool:
+    return window.complete or (window.bound is not None and key <= window.bound)
+
+
+def _limits_of(dispatcher: Dispatcher, dial: Dial) -> tuple[Limit, Limit, Limit]:
+    return dispatcher.server, dial.lane.carrier.limit, dial.lane.limit

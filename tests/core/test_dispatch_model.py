@@ -1,0 +1,138 @@
+"""The dispatcher in a world where anything happens at any time, against a plain model.
+
+The rules are in ``dispatch_world``: no limit is ever exceeded, no call is dialed twice, none is
+lost; and in the end, when all goes well again, everything that may be dialed has been dialed.
+"""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from tests.core.dispatch_world import LaneSetup, LimitSetup, World
+
+SLOTS = st.sampled_from([0, 0, 1, 2, 5])
+RATES = st.sampled_from([0.0, 0.0, 0.7, 1.0, 3.0, 12.5, 40.0, 200.0])
+LIMITS = st.builds(LimitSetup, slots=SLOTS, rate=RATES)
+LATENESS = st.sampled_from([0.0, 1e-6, 0.001, 0.03, 0.7])
+LANES = st.builds(
+    LaneSetup,
+    carrier=st.integers(0, 1),
+    concurrency=st.integers(1, 6),
+    rate=RATES,
+    weight=st.integers(1, 100),
+    priorities=st.lists(st.integers(0, 2), min_size=1, max_size=40).map(tuple),
+    window=st.sampled_from([1, 2, 4, 0]),
+    adopted=st.sampled_from([0, 0, 0, 2]),
+)
+
+
+class Anything(RuleBasedStateMachine):
+    """Plans, commits, news from carriers and steering, in any order."""
+
+    world: World
+
+    @initialize(
+        server=LIMITS,
+        carriers=st.lists(LIMITS, min_size=2, max_size=2),
+        lanes=st.lists(LANES, min_size=1, max_size=4),
+    )
+    def begin(
+        self, server: LimitSetup, carriers: list[LimitSetup], lanes: list[LaneSetup]
+    ) -> None:
+        self.world = World(server=server, carriers=carriers, lanes=lanes)
+        self.world.turn()
+        self.world.commit()
+
+    @rule(lateness_s=st.sampled_from([0.0, 0.0, 1e-6, 0.001]))
+    def plan(self, lateness_s: float) -> None:
+        self.world.turn(lateness_s=lateness_s)
+
+    @rule(lateness_s=LATENESS)
+    def wake_up(self, lateness_s: float) -> None:
+        if self.world.now <= self.world.wake_at < math.inf:
+            self.world.now = self.world.wake_at + lateness_s
+        self.world.turn()
+
+    @rule(seconds=st.floats(0.0, 8.0))
+    def pass_time(self, seconds: float) -> None:
+        self.world.now += seconds
+
+    @rule(most=st.sampled_from([1, 3, 1_000, 1_000]), refuse=st.sampled_from([False, False, True]))
+    def commit(self, most: int, refuse: bool) -> None:
+        self.world.commit(most=most, refuse=refuse)
+        self.world.turn()
+
+    @rule()
+    def reads_arrive(self) -> None:
+        self.world.deliver_reads()
+        self.world.turn()
+
+    @precondition(lambda self: self.world.up)
+    @rule(data=st.data(), delay_s=st.sampled_from([0.0, 0.001, 0.5, 4.0, 60.0]))
+    def end_call(self, data: st.DataObject, delay_s: float) -> None:
+        world = self.world
+        dial = data.draw(st.sampled_from(world.up))
+        match data.draw(st.sampled_from("complete retry throttle down explode answer".split())):
+            case "complete":
+                world.complete(dial)
+            case "retry":
+                world.retry(dial, delay_s)
+            case "throttle":
+                world.throttle(dial, delay_s)
+            case "down":
+                world.carrier_down(dial)
+            case "explode":
+                world.explode(dial)
+            case _:
+                world.dispatcher.carrier_up(dial, world.now)
+
+    @precondition(lambda self: self.world.up)
+    @rule(delay_s=st.sampled_from([0.0, 0.5, 4.0]))
+    def end_all_calls_in_a_retry(self, delay_s: float) -> None:
+        for dial in list(self.world.up):
+            self.world.retry(dial, delay_s)
+        self.world.commit()
+        self.world.turn()
+
+    @rule(data=st.data())
+    def steer(self, data: st.DataObject) -> None:
+        world = self.world
+        lane = data.draw(st.sampled_from(world.lanes))
+        if data.draw(st.integers(0, 7)) == 0:
+            world.dispatcher.cancel_lane(lane, world.now)
+        elif lane.is_open:
+            world.dispatcher.close_lane(lane)
+        elif not lane.is_canceled:
+            world.dispatcher.open_lane(lane)
+
+    @precondition(lambda self: len(self.world.lanes) < 6)
+    @rule(setup=LANES)
+    def another_lane(self, setup: LaneSetup) -> None:
+        self.world.add(f"lane{len(self.world.lanes)}", setup)
+
+    @invariant()
+    def rules_hold(self) -> None:
+        if hasattr(self, "world"):
+            self.world.check()
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            for lane in self.world.lanes:
+                if not lane.is_open and not lane.is_canceled and lane.weight % 2:
+                    self.world.dispatcher.open_lane(lane)
+            self.world.run_to_rest()
+            self.world.check_all_done()
+
+
+Anything.TestCase.settings = settings(max_examples=150, stateful_step_count=50)
+TestAnything = Anything.TestCase
