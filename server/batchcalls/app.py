@@ -1,6 +1,7 @@
 """The whole server: what it is made of, and the order in which it starts and drains.
 
-Start: store (locked, migrated) → carrier → trio guest → engine (recovers) → RPCs → ready.
+Start: store (locked, migrated) → carrier → trio guest → addresses bound → engine (recovers)
+→ RPCs → ready. What can fail comes before the engine: a server that can't start dials nobody.
 
 Drain, on SIGTERM or SIGINT: readiness off → no new dials → watchers are sent away → calls that
 are up get ``drain_timeout_s`` → the carrier lets go → what has happened is durable → RPCs end
@@ -17,10 +18,9 @@ from random import SystemRandom
 from typing import Any, Final
 
 import structlog
-import trio
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
 
-from batchcalls.bridge import GuestTrio
+from batchcalls.bridge import GuestTrio, run_in_thread
 from batchcalls.carriers.base import Carrier
 from batchcalls.carriers.loader import load_carrier
 from batchcalls.clock import Clock
@@ -84,9 +84,10 @@ class App:
         server = self._rpc_server(engine, carrier, guest, RpcMetrics(instruments))
         readiness = Readiness(engine, server)
         engine.listen(readiness)
-        await guest.start(engine.run)
-        await server.start(self._settings.listen)
+        server.bind(self._settings.listen)
         metrics_port = self._serve_metrics(registry)
+        await guest.start(engine.run)
+        await server.start()
         await readiness.tell()
         lag = asyncio.create_task(
             _measure_lag(instruments.histogram("batchcalls_loop_lag_seconds"))
@@ -113,7 +114,7 @@ class App:
                 guest.run(engine.drain, self._settings.drain_timeout_s), self._hurry.wait()
             )
             await guest.run(carrier.aclose)
-            await guest.run(_flush, engine)
+            await guest.run(engine.flush, _FLUSH_TIMEOUT_S)
         await server.stop(_RPC_GRACE_S)
         log.info("stopped", calls_up=engine.dialer.calls_up)
 
@@ -124,7 +125,7 @@ class App:
             carriers={settings.carrier: carrier},
             clock=self._clock,
             random=SystemRandom(),
-            run_sync=trio.to_thread.run_sync,
+            run_sync=run_in_thread,
             limits=EngineLimits(
                 max_concurrent_calls=settings.max_concurrent_calls,
                 max_calls_per_second=settings.max_calls_per_second,
@@ -179,6 +180,7 @@ class Readiness:
 
     def health_changed(self, *, healthy: bool) -> None:
         """The store stopped, or began again, to commit."""
+        log.warning("readiness_follows_store", healthy=healthy)
         task = asyncio.get_running_loop().create_task(self.tell())
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
@@ -187,13 +189,6 @@ class Readiness:
         """Tell the health service how things are."""
         if not self.closed:
             await self._server.set_ready(ready=self._engine.ready)
-
-
-async def _flush(engine: Engine) -> None:
-    with trio.move_on_after(_FLUSH_TIMEOUT_S) as deadline:
-        await engine.journal.flushed()
-    if deadline.cancelled_caught:
-        log.error("not_everything_is_durable", store=repr(engine.journal))
 
 
 async def _measure_lag(lag: Histogram) -> None:

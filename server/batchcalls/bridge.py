@@ -2,18 +2,19 @@
 
 asyncio is the host, because grpc.aio lives there; trio runs as its guest
 (``trio.lowlevel.start_guest_run``). Since both take turns in one thread, a handler may call
-the synchronous methods of the engine directly. What has to wait in trio goes through the one
-primitive here, ``GuestTrio.run``: an asyncio future on this side, a trio task on that side,
-and cancellation passed both ways: a handler that is cancelled cancels its trio task, and a
-trio run that ends answers every handler that still waits.
+the synchronous methods of the engine directly. What has to wait on the other side goes through
+one of two primitives, with cancellation passed both ways. ``GuestTrio.run``, from asyncio to
+trio: a handler that is cancelled cancels its trio task, and a trio run that ends answers every
+handler that still waits. ``in_asyncio``, from trio to asyncio: a trio task that is cancelled
+cancels its asyncio task and waits for its end.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import trio
 from outcome import Outcome
@@ -21,6 +22,52 @@ from outcome import Outcome
 from batchcalls.errors import Reason, Unavailable
 
 T = TypeVar("T")
+
+_HOST: Final = trio.lowlevel.RunVar[asyncio.AbstractEventLoop | None]("host")
+"""The loop that hosts a trio run; unset in a run that is nobody's guest."""
+
+
+async def run_in_thread(function: Callable[..., T], *args: object) -> T:
+    """How the engine runs blocking code: in a thread, so that neither loop waits for it."""
+    return await trio.to_thread.run_sync(function, *args)
+
+
+async def in_asyncio(function: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
+    """Await ``function(*args)`` in the asyncio loop around; return, or raise, what it does.
+
+    Called from a trio task. The loop is the host of this trio run or, where the run is nobody's
+    guest, the one that trio-asyncio has open around the caller.
+
+    Cancelling the caller cancels the function, and waits for it to end; what it returns or raises
+    in spite of that is passed on.
+
+    Raises:
+      RuntimeError: there is no asyncio loop around.
+      Unavailable: the function was cancelled, but not by its caller.
+    """
+    await trio.lowlevel.checkpoint_if_cancelled()
+    task = _loop_around().create_task(function(*args))
+    caller = trio.lowlevel.current_task()
+    task.add_done_callback(lambda _: trio.lowlevel.reschedule(caller))
+    raise_cancelled = _raise_ended
+
+    def cancel(raise_cancel: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
+        nonlocal raise_cancelled
+        raise_cancelled = raise_cancel
+        task.cancel()
+        return trio.lowlevel.Abort.FAILED
+
+    await trio.lowlevel.wait_task_rescheduled(cancel)
+    if task.cancelled():
+        raise_cancelled()
+    return task.result()
+
+
+def _loop_around() -> asyncio.AbstractEventLoop:
+    host = _HOST.get(None)
+    # trio-asyncio sees to it that asyncio finds its open loop; it isn't imported here, since that
+    # alone changes asyncio, and a server doesn't need it.
+    return asyncio.get_running_loop() if host is None else host
 
 
 class GuestTrio:
@@ -90,6 +137,7 @@ class GuestTrio:
         return self._nursery
 
     async def _main(self) -> None:
+        _HOST.set(self._loop)
         with self._scope:
             async with trio.open_nursery() as self._nursery:
                 self._started.set_result(None)
@@ -114,12 +162,16 @@ async def _answer(
             result = await function(*args)
             if not answer.done():
                 answer.set_result(result)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # it is raised in the one who waits
         if not answer.done():
             answer.set_exception(error)
     finally:
         if not answer.done():
             answer.set_exception(_ended())
+
+
+def _raise_ended() -> NoReturn:
+    raise _ended()
 
 
 def _ended() -> Unavailable:

@@ -7,9 +7,10 @@ the settings by name, the options of the carrier in a table ``[carrier_options]`
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,7 +18,26 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-HostPort = Annotated[str, StringConstraints(pattern=r"^(\S+):(\d{1,5})$")]
+_HIGHEST_PORT: Final = 65_535
+
+
+def _check_host_and_port(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > _HIGHEST_PORT:
+        raise PydanticCustomError(
+            "host_port", "must be HOST:PORT, with a port of at most {most}", {"most": _HIGHEST_PORT}
+        )
+    return address
+
+
+def _check_url(url: str) -> str:
+    if "://" not in url:
+        raise PydanticCustomError("url", "must be a URL, such as sqlite:///batchcalls.db")
+    return url
+
+
+HostPort = Annotated[str, AfterValidator(_check_host_and_port)]
+DatabaseUrl = Annotated[str, AfterValidator(_check_url)]
 
 
 class Settings(BaseSettings):
@@ -27,11 +47,13 @@ class Settings(BaseSettings):
         env_prefix="BATCHCALLS_", extra="forbid", frozen=True, populate_by_name=True
     )
 
-    listen: HostPort = Field("127.0.0.1:50051", description="Where RPCs are served; port 0 takes a free one.")
+    listen: HostPort = Field(
+        "127.0.0.1:50051", description="Where RPCs are served; port 0 takes a free one."
+    )
     metrics_listen: HostPort | None = Field(
         None, description="Where metrics are served over HTTP; nowhere by default."
     )
-    database: str = Field(
+    database: DatabaseUrl = Field(
         "sqlite:///batchcalls.db", description="The SQLAlchemy URL of the database."
     )
     carrier: str = Field("simulator", description="The carrier that places the calls.")
@@ -44,18 +66,14 @@ class Settings(BaseSettings):
     max_calls_per_second: float = Field(
         0.0, ge=0.0, le=100_000.0, description="The most dials in any second; 0 is no limit."
     )
-    max_open_batches: int = Field(
-        1_000, ge=1, description="The most batches that aren't final."
-    )
+    max_open_batches: int = Field(1_000, ge=1, description="The most batches that aren't final.")
     max_open_calls: int = Field(
         10_000_000, ge=1, description="The most calls that aren't final, over all batches."
     )
     max_submissions_per_second: float = Field(
         0.0, ge=0.0, description="The most batches taken in a second; 0 is no limit."
     )
-    max_message_mib: int = Field(
-        64, ge=4, le=1_024, description="The largest request, in MiB."
-    )
+    max_message_mib: int = Field(64, ge=4, le=1_024, description="The largest request, in MiB.")
     max_call_duration_s: float = Field(
         14_400.0, gt=0.0, description="When a call that nobody ends is hung up, in seconds."
     )
@@ -64,32 +82,30 @@ class Settings(BaseSettings):
     )
 
     @classmethod
+    def settings_customise_sources(  # type: ignore[override]  # it is called by keywords
+        cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given comes first, then the environment, then the file."""
+        file = TomlConfigSettingsSource(settings_cls)
+        return sources["init_settings"], sources["env_settings"], file
+
+    @classmethod
     def load(cls, file: Path | None, given: dict[str, Any]) -> Settings:
-        """The settings with what was ``given`` first, then the environment, then ``file``.
+        """The settings of a server that was started with ``file`` and ``given``.
 
         Raises:
           ValidationError: a value is out of range, or a name is unknown.
+          SettingsError: an environment variable can't be read.
           OSError, TOMLDecodeError: the file can't be read.
         """
-        return _with_file(file)(**given)
+        if file is not None:
+            file.open("rb").close()  # pydantic-settings passes over a file that isn't there
 
+        class FromFile(cls):  # type: ignore[misc, valid-type]  # mypy takes cls for a variable
+            model_config = SettingsConfigDict(toml_file=file)
 
-def _with_file(file: Path | None) -> type[Settings]:
-    class FileSettings(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            if file is None:
-                return init_settings, env_settings
-            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
-
-    return FileSettings
+        settings: Settings = FromFile(**given)
+        return settings
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -62,7 +62,7 @@ class BatchCallsError(Exception):
 
 
 class InvalidRequest(BatchCallsError):
-    """The request can't be accepted as it is; every violation is listed, up to ``MAX_VIOLATIONS``."""
+    """The request can't be accepted as it is; the first ``MAX_VIOLATIONS`` are listed."""
 
     code: ClassVar[str] = "INVALID_ARGUMENT"
 

@@ -43,7 +43,9 @@ _STOP_TIMEOUT_S = 20.0
 @app.command("demo")
 def demo(
     *,
-    calls: Annotated[int, typer.Option(min=1, max=100_000, help="How many phones to call.")] = 1_000,
+    calls: Annotated[
+        int, typer.Option(min=1, max=100_000, help="How many phones to call.")
+    ] = 1_000,
     concurrency: Annotated[
         int, typer.Option(min=1, max=1_000, help="How many calls may be up at once.")
     ] = 100,

@@ -8,8 +8,10 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated, Any
 
+import structlog
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from batchcalls.app import App
 from batchcalls.carriers.base import CarrierError
@@ -20,6 +22,10 @@ from batchcalls.logs import configure_logs
 from batchcalls.store.migrate import NewerDatabase
 from batchcalls.store.sqlite import DatabaseInUse
 from batchcalls.store.store import StoreFailure, UnsupportedDatabase
+
+CRASHED = 1
+
+log = structlog.get_logger()
 
 _CANNOT_START = (
     CarrierError,
@@ -38,9 +44,7 @@ def _help(setting: str) -> str | None:
 @app.command("serve")
 def serve(
     *,
-    listen: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help=_help("listen"))
-    ] = None,
+    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help=_help("listen"))] = None,
     metrics_listen: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help=_help("metrics_listen"))
     ] = None,
@@ -76,13 +80,18 @@ def serve(
         "max_calls_per_second": max_calls_per_second,
         "drain_timeout_s": drain_timeout_s,
     }
-    settings = _settings(config, {name: value for name, value in given.items() if value is not None})
+    settings = _settings(
+        config, {name: value for name, value in given.items() if value is not None}
+    )
     configure_logs()
     try:
         asyncio.run(_serve(settings))
     except _CANNOT_START as error:
         tell(f"batchcalls: {error}")
         raise typer.Exit(BAD_INPUT) from None
+    except Exception:
+        log.exception("crashed")  # as any other line of the log: numbers are masked in it
+        raise typer.Exit(CRASHED) from None
 
 
 async def _serve(settings: Settings) -> None:
@@ -116,6 +125,8 @@ def _settings(config: Path | None, given: dict[str, Any]) -> Settings:
         for problem in error.errors():
             name = ".".join(str(part) for part in problem["loc"])
             tell(f"batchcalls: {name}: {problem['msg']}")
+    except SettingsError as error:
+        tell(f"batchcalls: {error}")
     except (OSError, TOMLDecodeError) as error:
         tell(f"batchcalls: {config}: {error}")
     raise typer.Exit(BAD_INPUT)

@@ -42,6 +42,7 @@ class CarrierGate:
 
     def launch_at(self, now: float) -> float:
         """The first moment at which a prepared dial may leave."""
+        self._adapt(now)
         return max(self.limit.launch_at(now), self.breaker.earliest(now))
 
     def launch(self, now: float) -> None:

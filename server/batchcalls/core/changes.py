@@ -92,7 +92,7 @@ class RetryScheduled(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallReturned(Change):
-    """The phone certainly did not ring: the attempt doesn't count, the call is due again at once."""
+    """The phone certainly did not ring: the attempt doesn't count, the call is due at once."""
 
     position: int
     attempt: Attempt

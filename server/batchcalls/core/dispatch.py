@@ -11,7 +11,9 @@ and returns a ``Plan``; whoever holds the dispatcher carries it out and reports 
 Between lanes the choice is *stride scheduling* (Waldspurger and Weihl, 1995): each lane has a
 turn that grows by 1/weight with each dial, and the smallest turn goes next. A lane that was
 idle starts at the current turn, so a new small batch beside a huge one is served at once, no
-lane saves up credit while idle, and none starves.
+lane saves up credit while idle, and none starves. A carrier that had no room saves up none
+either: once it has, all its lanes move up to the current turn, by one *shift*, which keeps
+their order and their shares among themselves.
 
 Work per plan grows with the dials it returns, not with the lanes that exist: a lane that
 can't dial leaves the queue and comes back when what it waits for happens (a slot, a due
@@ -24,10 +26,14 @@ import heapq
 import math
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Final
 
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.lane import Dial, Lane, QueuedCall
 from batchcalls.core.limits import Limit
+
+_SPARE_TIMERS: Final = 64
+"""How many superseded timers are tolerated, beyond one a lane, before they are cleared away."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +57,7 @@ class Dispatcher:
         self._runnable: dict[str, list[tuple[float, int, Lane]]] = {
             gate.name: [] for gate in carriers
         }
+        self._shift = {gate.name: 0.0 for gate in carriers}
         self._timers: list[tuple[float, int, Lane]] = []
         self._launchable: list[tuple[float, int, Lane]] = []
         self._ticket = count()
@@ -79,7 +86,8 @@ class Dispatcher:
 
     def drop_lane(self, lane: Lane) -> None:
         """Forget a lane that is closed and has no call up."""
-        assert not lane.is_open and not lane.limit.in_use, f"{lane!r} is still in use"
+        assert not lane.is_open, f"{lane!r} is still open"
+        assert not lane.limit.in_use, f"{lane!r} is still in use"
         del self.lanes[lane.batch_id]
 
     def cancel_lane(self, lane: Lane, now: float) -> None:
@@ -121,6 +129,11 @@ class Dispatcher:
         dial.lane.dials[dial.call.position] = dial
         for limit in _limits(self.server, dial.lane):
             limit.adopt()
+
+    def hold_pace(self, lane: Lane, now: float) -> None:
+        """An earlier process may have dialed for the lane until a moment ago, at full pace."""
+        for limit in _limits(self.server, lane):
+            limit.pacer.hold(now)
 
     def line_free(self, dial: Dial, now: float) -> None:
         """A launched call is over; its slots are free."""
@@ -198,9 +211,10 @@ class Dispatcher:
 
     def _wake_lanes(self, now: float) -> None:
         while self._timers and self._timers[0][0] <= now:
-            lane = heapq.heappop(self._timers)[2]
-            lane.timer_at = math.inf
-            self._enqueue(lane)
+            at, _, lane = heapq.heappop(self._timers)
+            if at == lane.timer_at:
+                lane.timer_at = math.inf
+                self._enqueue(lane)
 
     def _launch(self, now: float, plan: Plan) -> None:
         while self._launchable and self._launchable[0][0] <= now:
@@ -236,6 +250,7 @@ class Dispatcher:
             gate.launch(now)
             lane.limit.launch(now)
             plan.launch.append(dial)
+            self._enqueue(lane)
         return math.inf
 
     def _withdraw(self, dial: Dial) -> None:
@@ -256,18 +271,20 @@ class Dispatcher:
 
     def _next_lane(self, now: float, plan: Plan) -> Lane | None:
         """The open lane whose turn it is, among those whose carrier has room."""
-        best: list[tuple[float, int, Lane]] | None = None
+        best: tuple[float, int, str] | None = None
         for name, heap in self._runnable.items():
             if not heap:
                 continue
             at = self.carriers[name].prepare_at(now)
             if at > now:
                 plan.wake_at = min(plan.wake_at, at)
-            elif best is None or heap[0] < best[0]:
-                best = heap
+                continue
+            self._catch_up(name)
+            first = (heap[0][0] + self._shift[name], heap[0][1], name)
+            best = min(best or first, first)
         if best is None:
             return None
-        lane = heapq.heappop(best)[2]
+        lane = heapq.heappop(self._runnable[best[2]])[2]
         lane.is_queued = False
         return lane
 
@@ -288,7 +305,7 @@ class Dispatcher:
         for limit in _limits(self.server, lane):
             limit.prepare()
         plan.prepare.append(lane.take())
-        self._turn = lane.turn
+        self._turn = lane.turn + self._shift[lane.carrier.name]
         lane.turn += 1.0 / lane.weight
         self._enqueue(lane)
 
@@ -297,17 +314,34 @@ class Dispatcher:
         if at < lane.timer_at:
             lane.timer_at = at
             self._push(self._timers, at, lane)
+            if len(self._timers) > 2 * len(self.lanes) + _SPARE_TIMERS:
+                self._forget_superseded_timers()
+
+    def _forget_superseded_timers(self) -> None:
+        self._timers = []
+        for lane in self.lanes.values():
+            if lane.timer_at < math.inf:
+                self._push(self._timers, lane.timer_at, lane)
 
     def _arm_launch(self, lane: Lane, at: float) -> None:
         """Launch the lane's prepared dials at ``at``; an entry of another time is stale."""
         lane.launch_at = at
-        self._push(self._launchable, at, lane)
+        if at < math.inf:
+            self._push(self._launchable, at, lane)
 
     def _enqueue(self, lane: Lane) -> None:
         if lane.is_open and not lane.is_queued:
             lane.is_queued = True
-            lane.turn = max(lane.turn, self._turn)
-            self._push(self._runnable[lane.carrier.name], lane.turn, lane)
+            name = lane.carrier.name
+            self._catch_up(name)
+            lane.turn = max(lane.turn, self._turn - self._shift[name])
+            self._push(self._runnable[name], lane.turn, lane)
+
+    def _catch_up(self, name: str) -> None:
+        """Move the lanes of a carrier that had no room for a while up to the current turn."""
+        heap = self._runnable[name]
+        if heap:
+            self._shift[name] = max(self._shift[name], self._turn - heap[0][0])
 
     def _reconsider(self, gate: CarrierGate, now: float) -> None:
         for lane in self.lanes.values():

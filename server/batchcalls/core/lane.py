@@ -84,7 +84,7 @@ class Lane:
     """The queue and the limit of one batch.
 
     ``is_open`` while the batch may dial, ``opened_us`` since when; ``is_canceled`` once its
-    prepared dials are to be withdrawn too.
+    prepared dials are to be withdrawn too, ``is_hung_up`` once no call of it may be up.
     """
 
     def __init__(self, spec: BatchSpec, carrier: CarrierGate) -> None:
@@ -104,6 +104,7 @@ class Lane:
         self.launch_at = math.inf
         self.is_open = False
         self.is_canceled = False
+        self.is_hung_up = False
         self.is_queued = False
         self.is_refilling = False
 

@@ -39,13 +39,21 @@ class Limit:
         return 0 < self.slots <= self.in_use
 
     def prepare_at(self, now: float) -> float:
-        """The first moment from ``now`` on to prepare a dial; infinite until a slot is free."""
+        """The first moment from ``now`` on to prepare a dial.
+
+        Infinite until a slot is free, and while the pace waits for dials that are late (their
+        commit lasts longer than the lead): then only a launch makes room, not the time.
+        """
         if self.full:
             return math.inf
         rate = self.pacer.rate
         if not rate:
             return now
-        return max(now, self.pacer.earliest(now) + self.prepared / rate - LEAD_S)
+        ahead_s = self.prepared / rate - LEAD_S
+        launch_at = self.pacer.earliest(now)
+        if launch_at > now:
+            return max(now, launch_at + ahead_s)
+        return now if ahead_s <= 0.0 else math.inf
 
     def launch_at(self, now: float) -> float:
         """The first moment from ``now`` on at which a prepared dial may leave."""

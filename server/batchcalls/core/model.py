@@ -124,7 +124,7 @@ class RetryConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """What the voice says: exactly one of ``text`` and ``steps``; ``type`` is the client's own word."""
+    """What the voice says: one of ``text`` and ``steps``; ``type`` is the client's own word."""
 
     type: str = ""
     text: str = ""

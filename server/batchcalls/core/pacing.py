@@ -65,6 +65,10 @@ class Pacer:
         window_end = self._log[-self._window_starts] + self._window_s
         return max(moment, math.nextafter(window_end, math.inf))
 
+    def hold(self, now: float) -> None:
+        """Allow no start for a whole window: somebody else may have filled it up to ``now``."""
+        self._place = max(self._place, now + self._window_s - self._interval_s)
+
     def observed_rate(self, now: float) -> float:
         """Starts per second, as made in the last second before ``now``."""
         return float(len(self._log) - bisect_right(self._log, now - 1.0))

@@ -12,7 +12,7 @@ what happened, and the attempt ends unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -37,7 +37,7 @@ from batchcalls.core.changes import (
     RetryScheduled,
 )
 from batchcalls.core.dispatch import Dispatcher
-from batchcalls.core.lane import Dial
+from batchcalls.core.lane import Dial, Lane
 from batchcalls.core.model import Attempt, Outcome, call_id
 from batchcalls.core.script import render
 from batchcalls.engine.bell import Bell
@@ -48,9 +48,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How long calls may take. ``max_call_duration_s`` ends a call that nobody ends (default 4 h)."""
+    """How long calls may take.
+
+    ``max_call_duration_s`` (default 4 h) ends a call that nobody ends.
+    """
 
     max_call_duration_s: float = 14_400.0
+
+
+DEFAULT_TIMING = Timing()
 
 
 class Dialer:
@@ -85,9 +91,10 @@ class Dialer:
         """How many calls are with a carrier now."""
         return len(self._up)
 
-    def hang_up(self, dials: Iterable[Dial]) -> None:
-        """End those calls that are up; they end canceled."""
-        for dial in dials:
+    def hang_up(self, lane: Lane) -> None:
+        """End the calls of the lane that are up, and those just launched; they end canceled."""
+        lane.is_hung_up = True
+        for dial in lane.dials.values():
             scope = self._up.get(dial)
             if scope is not None:
                 scope.cancel()
@@ -98,17 +105,18 @@ class Dialer:
 
     async def run(self, dial: Dial) -> None:
         """See a launched dial through to its outcome."""
-        self._dispatcher.launched(dial, self._clock.now())
-        result = CallResult(outcome=Outcome.CANCELED, detail="hung up")
+        now = self._clock.now()
+        self._dispatcher.launched(dial, now)
         try:
-            with trio.CancelScope() as scope:
+            with trio.CancelScope(deadline=now + self._timing.max_call_duration_s) as scope:
                 self._up[dial] = scope
-                with trio.move_on_after(self._timing.max_call_duration_s) as deadline:
-                    result = await self._place(dial)
-                if deadline.cancelled_caught:
-                    result = _overlong(dial)
+                if dial.lane.is_hung_up:
+                    scope.cancel()
+                result = await self._place(dial)
         finally:
             del self._up[dial]
+        if scope.cancelled_caught:
+            result = _hung_up(dial, overlong=self._clock.now() >= scope.deadline)
         self.end(dial, result)
 
     def end(self, dial: Dial, result: CallResult) -> None:
@@ -141,6 +149,17 @@ class Dialer:
         )
 
     async def _place(self, dial: Dial) -> CallResult:
+        """Place the call; whatever a carrier raises ends here, also beside a cancellation."""
+        result = CallResult(outcome=Outcome.UNKNOWN)
+        try:
+            result = await self._place_as_promised(dial)
+        except* Exception as group:
+            log.exception("carrier_failed", carrier=dial.lane.carrier.name)
+            error = group.exceptions[0]
+            result = replace(result, detail=f"{type(error).__name__}: {error}")
+        return result
+
+    async def _place_as_promised(self, dial: Dial) -> CallResult:
         carrier = self._carriers[dial.lane.carrier.name]
         try:
             result = await carrier.place_call(
@@ -154,11 +173,14 @@ class Dialer:
         except CarrierUnavailable as error:
             self._dispatcher.carrier_down(dial, self._clock.now())
             return CallResult(outcome=Outcome.THROTTLED, detail=str(error))
-        except Exception as error:
-            log.exception("carrier_failed", carrier=dial.lane.carrier.name)
-            return CallResult(outcome=Outcome.UNKNOWN, detail=f"{type(error).__name__}: {error}")
-        self._dispatcher.carrier_up(dial, self._clock.now())
+        self._carrier_is_up(dial)
         return result
+
+    def _carrier_is_up(self, dial: Dial) -> None:
+        """A carrier that was down may have taken its probe: others may go now."""
+        if not dial.lane.carrier.breaker.closed:
+            self._dispatcher.carrier_up(dial, self._clock.now())
+            self._bell.ring()
 
     def _outbound(self, dial: Dial, carrier: Carrier) -> OutboundCall:
         lane, attempt = dial.lane, dial.attempt
@@ -180,9 +202,11 @@ class Dialer:
         )
 
     def _report(self, dial: Dial, progress: Progress) -> None:
+        """Take note of progress; what a carrier says after the end of a call counts no more."""
         attempt = dial.attempt
-        assert attempt is not None
-        self._dispatcher.carrier_up(dial, self._clock.now())
+        if attempt is None or dial not in self._up:
+            return
+        self._carrier_is_up(dial)
         now_us = self._clock.now_us()
         if progress is Progress.RINGING and not attempt.ring_time_us:
             dial.attempt = replace(attempt, ring_time_us=now_us)
@@ -229,8 +253,10 @@ class Dialer:
         )
 
 
-def _overlong(dial: Dial) -> CallResult:
-    """A call that the deadline ended: somebody was reached, or nobody was."""
+def _hung_up(dial: Dial, *, overlong: bool) -> CallResult:
+    """The result of a call that we ended: on demand, or since it lasted too long."""
+    if not overlong:
+        return CallResult(outcome=Outcome.CANCELED, detail="hung up")
     answered = dial.attempt is not None and dial.attempt.answer_time_us > 0
     return CallResult(
         outcome=Outcome.COMPLETED if answered else Outcome.FAILED,

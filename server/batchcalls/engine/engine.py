@@ -33,7 +33,7 @@ from batchcalls.core.limits import Limit
 from batchcalls.core.model import Batch, BatchSpec, BatchStatus, CallSpec
 from batchcalls.core.pacing import Pacer
 from batchcalls.engine.bell import Bell
-from batchcalls.engine.dialer import Dialer, Timing
+from batchcalls.engine.dialer import DEFAULT_TIMING, Dialer, Timing
 from batchcalls.engine.hub import Hub
 from batchcalls.engine.recovery import Recovery
 from batchcalls.engine.scheduler import Scheduler
@@ -65,6 +65,9 @@ class EngineLimits:
     max_submissions_per_second: float = 0.0
 
 
+DEFAULT_LIMITS = EngineLimits()
+
+
 class Engine:
     """Runs batches. ``run`` it in a nursery; the other methods belong to the same trio run."""
 
@@ -76,8 +79,8 @@ class Engine:
         clock: Clock,
         random: Random,
         run_sync: RunSync,
-        limits: EngineLimits = EngineLimits(),
-        timing: Timing = Timing(),
+        limits: EngineLimits = DEFAULT_LIMITS,
+        timing: Timing = DEFAULT_TIMING,
     ) -> None:
         self.limits = limits
         self.hub = Hub()
@@ -155,6 +158,13 @@ class Engine:
             while self.dispatcher.server.in_use:
                 await self.dialer.next_end()
         return self.dialer.calls_up
+
+    async def flush(self, timeout_s: float) -> None:
+        """Wait until all that happened is durable, but no longer than ``timeout_s`` seconds."""
+        with trio.move_on_after(timeout_s) as deadline:
+            await self.journal.flushed()
+        if deadline.cancelled_caught:
+            log.error("not_everything_is_durable", journal=repr(self.journal))
 
     # Batches
 
@@ -282,6 +292,8 @@ class Engine:
         for batch in self._store.unfinished_batches():
             self.journal.know(batch)
             lane = self.scheduler.adopt(batch)
+            if batch.attempts:
+                self.dispatcher.hold_pace(lane, self._clock.now())
             if batch.counts.in_progress:
                 key = self._store.key(batch.batch_id)
                 query = partial(queries.open_calls, key=key, batch_id=batch.batch_id)

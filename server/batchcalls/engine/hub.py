@@ -63,7 +63,7 @@ class Hub:
     @property
     def watchers(self) -> int:
         """How many watch anything."""
-        return sum(len(board.watches) for board in self._boards.values())
+        return sum(len(board.watches) for board in tuple(self._boards.values()))
 
     def watch(self, batch_id: str, notify: Callable[[], None]) -> Watch:
         """Call ``notify`` whenever something of the batch became durable, and at ``close``.
@@ -93,7 +93,7 @@ class Hub:
         return list(_slice(board.recent, after + 1 - first, limit))
 
     def committed(
-        self, changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch]
+        self, _changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch]
     ) -> None:
         """Publish a commit."""
         for published in events:

@@ -34,6 +34,9 @@ from batchcalls.store.queries import OpenCall
 _POLL_S: Final = 1.0
 """How often a carrier is asked about a call that is still up, or while it can't be reached."""
 
+_MIN_WAIT_S: Final = 60.0
+"""How long a carrier has to answer, even about a call that must be over by now."""
+
 log = structlog.get_logger()
 
 
@@ -73,7 +76,8 @@ class Recovery:
         assert dial.attempt is not None
         result = CallResult(outcome=Outcome.UNKNOWN, detail="the server stopped during the call")
         began = self._clock.to_monotonic(dial.attempt.start_time_us)
-        with trio.move_on_at(began + self._timing.max_call_duration_s):
+        longest_s = self._timing.max_call_duration_s
+        with trio.move_on_at(max(began + longest_s, self._clock.now() + _MIN_WAIT_S)):
             result = await self._wait_for_end(dial.attempt.attempt_id, dial) or result
         log.info("call_recovered", outcome=result.outcome.value)
         self._dialer.end(dial, result)

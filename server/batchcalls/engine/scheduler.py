@@ -178,7 +178,7 @@ class Scheduler:
     # Listening
 
     def committed(
-        self, changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch]
+        self, changes: Sequence[Change], _events: Sequence[Published], batches: Sequence[Batch]
     ) -> None:
         """Let the dispatcher know what is durable."""
         for change in changes:
@@ -247,7 +247,7 @@ class Scheduler:
         if not lane.is_canceled:
             self._dispatcher.cancel_lane(lane, self._clock.now())
         if batch.hang_up:
-            self._dialer.hang_up(lane.dials.values())
+            self._dialer.hang_up(lane)
         if batch.counts.pending or batch.counts.retrying:
             self._sweeper.sweep(lane)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
 from batchcalls.metrics.table import METRICS, Declared
 
@@ -11,6 +11,7 @@ class Instruments:
     """Finds the instrument of a metric by its name in the table."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
         self._counters = {
             metric.name: Counter(metric.name, metric.help, metric.labels, registry=registry)
             for metric in _of_kind("counter")

@@ -61,7 +61,7 @@ class Boundary(grpc.aio.ServerInterceptor):
             with self._metrics.handling("unary", method) as handling:
                 try:
                     return await handle(request, context)
-                except (Exception, asyncio.CancelledError) as error:
+                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # _end ends
                     handling.code = _code(error)
                     await _end(context, error, method)
 
@@ -76,7 +76,10 @@ class Boundary(grpc.aio.ServerInterceptor):
                     async with aclosing(handle(request, context)) as responses:  # type: ignore[type-var]  # a generator, seen as an iterator
                         async for response in responses:
                             yield response
-                except (Exception, asyncio.CancelledError) as error:
+                except GeneratorExit:
+                    handling.code = "CANCELLED"  # the client left while a message was on its way
+                    raise
+                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # _end ends
                     handling.code = _code(error)
                     await _end(context, error, method)
 

@@ -21,7 +21,7 @@ _MIB = 1024 * 1024
 
 
 class RpcServer:
-    """Serves a service; ``port`` is where, once it has started."""
+    """Serves a service; ``port`` is where, once it is bound."""
 
     def __init__(
         self, service: BatchCallsServiceServicer, boundary: Boundary, *, max_message_mib: int
@@ -37,8 +37,8 @@ class RpcServer:
             (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
         )
 
-    async def start(self, address: str) -> None:
-        """Serve at ``HOST:PORT``; port 0 takes a free one.
+    def bind(self, address: str) -> None:
+        """Take ``HOST:PORT``, and answer nobody there before ``start``; port 0 takes a free one.
 
         Raises:
           OSError: the address can't be bound.
@@ -46,7 +46,11 @@ class RpcServer:
         try:
             self.port = self._server.add_insecure_port(address)
         except RuntimeError as error:
-            raise OSError(f"can't listen on {address}: {error}") from error
+            why = "it is in use, not allowed, or not an address of this machine"
+            raise OSError(f"can't listen on {address}: {why}") from error
+
+    async def start(self) -> None:
+        """Serve at the address that was bound."""
         await self._server.start()
 
     async def set_ready(self, *, ready: bool) -> None:

@@ -28,7 +28,7 @@ from batchcalls.rpc.streams import Page, Streams
 from batchcalls.store import queries
 from batchcalls.store.store import Query
 from batchcalls.v1 import batch_calls_service_pb2 as messages
-from batchcalls.v1 import batch_pb2, call_pb2, event_pb2
+from batchcalls.v1 import call_pb2, event_pb2
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceServicer
 from batchcalls.wire.spec import batch_spec_from_proto, call_spec_from_proto
 from batchcalls.wire.state import batch_to_proto, call_to_proto
@@ -58,7 +58,7 @@ class BatchCallsService(BatchCallsServiceServicer):
         self._clock = clock
         self._streams = Streams(engine, trio)
 
-    async def SubmitBatch(  # noqa: N802  # the proto names it
+    async def SubmitBatch(
         self, request: messages.SubmitBatchRequest, context: Context
     ) -> messages.SubmitBatchResponse:
         """Check the whole request, then store it durably."""
@@ -79,14 +79,14 @@ class BatchCallsService(BatchCallsServiceServicer):
             batch = await self._trio.run(self._engine.submit, spec, await _specs(request.calls))
         return messages.SubmitBatchResponse(batch=batch_to_proto(batch))
 
-    async def GetBatch(  # noqa: N802  # the proto names it
+    async def GetBatch(
         self, request: messages.GetBatchRequest, context: Context
     ) -> messages.GetBatchResponse:
         """One batch, as it stands durably."""
         batch = await self._streams.current(request.batch_id)
         return messages.GetBatchResponse(batch=batch_to_proto(batch))
 
-    async def ListBatches(  # noqa: N802  # the proto names it
+    async def ListBatches(
         self, request: messages.ListBatchesRequest, context: Context
     ) -> messages.ListBatchesResponse:
         """A page of batches, newest first."""
@@ -107,21 +107,21 @@ class BatchCallsService(BatchCallsServiceServicer):
             next_page_token=_next_token(following, scope),
         )
 
-    async def PauseBatch(  # noqa: N802  # the proto names it
+    async def PauseBatch(
         self, request: messages.PauseBatchRequest, context: Context
     ) -> messages.PauseBatchResponse:
         """Stop new dials."""
         batch = await self._trio.run(self._engine.pause, request.batch_id)
         return messages.PauseBatchResponse(batch=batch_to_proto(batch))
 
-    async def ResumeBatch(  # noqa: N802  # the proto names it
+    async def ResumeBatch(
         self, request: messages.ResumeBatchRequest, context: Context
     ) -> messages.ResumeBatchResponse:
         """Dial again."""
         batch = await self._trio.run(self._engine.resume, request.batch_id)
         return messages.ResumeBatchResponse(batch=batch_to_proto(batch))
 
-    async def CancelBatch(  # noqa: N802  # the proto names it
+    async def CancelBatch(
         self, request: messages.CancelBatchRequest, context: Context
     ) -> messages.CancelBatchResponse:
         """Cancel what waits, and on demand what is up."""
@@ -129,7 +129,7 @@ class BatchCallsService(BatchCallsServiceServicer):
         batch = await self._trio.run(cancel, request.batch_id)
         return messages.CancelBatchResponse(batch=batch_to_proto(batch))
 
-    async def GetCall(  # noqa: N802  # the proto names it
+    async def GetCall(
         self, request: messages.GetCallRequest, context: Context
     ) -> messages.GetCallResponse:
         """One call with its attempts."""
@@ -137,15 +137,13 @@ class BatchCallsService(BatchCallsServiceServicer):
         if place is None:
             raise _no_call(request.call_id)
         batch_id, position = place
-        found = await self._read(
-            partial(queries.call, batch_id=batch_id, position=position)
-        )
+        found = await self._read(partial(queries.call, batch_id=batch_id, position=position))
         if found is None:
             raise _no_call(request.call_id)
         batch = await self._streams.current(batch_id)
         return messages.GetCallResponse(call=call_to_proto(found, batch.spec.defaults))
 
-    async def ListCalls(  # noqa: N802  # the proto names it
+    async def ListCalls(
         self, request: messages.ListCallsRequest, context: Context
     ) -> messages.ListCallsResponse:
         """A page of calls, by position."""
@@ -175,7 +173,7 @@ class BatchCallsService(BatchCallsServiceServicer):
             calls=_calls(found, batch), next_page_token=_next_token(following, scope)
         )
 
-    async def WatchBatch(  # noqa: N802  # the proto names it
+    async def WatchBatch(
         self, request: messages.WatchBatchRequest, context: Context
     ) -> AsyncIterator[messages.WatchBatchResponse]:
         """The status of a batch as it changes."""
@@ -187,7 +185,7 @@ class BatchCallsService(BatchCallsServiceServicer):
             async for batch in batches:
                 yield messages.WatchBatchResponse(batch=batch_to_proto(batch))
 
-    async def WatchEvents(  # noqa: N802  # the proto names it
+    async def WatchEvents(
         self, request: messages.WatchEventsRequest, context: Context
     ) -> AsyncIterator[messages.WatchEventsResponse]:
         """The events of a batch, replayed and then live."""
@@ -202,7 +200,7 @@ class BatchCallsService(BatchCallsServiceServicer):
                     events=_events(page), last_sequence=page.last_sequence
                 )
 
-    async def ListEvents(  # noqa: N802  # the proto names it
+    async def ListEvents(
         self, request: messages.ListEventsRequest, context: Context
     ) -> messages.ListEventsResponse:
         """A page of events, by sequence."""

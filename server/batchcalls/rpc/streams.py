@@ -9,7 +9,8 @@ after the final state; when the server shuts down they end UNAVAILABLE, for a cl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -47,7 +48,7 @@ class Streams:
         self._engine = engine
         self._trio = trio
 
-    async def batch(self, batch_id: str, *, min_interval_s: float) -> AsyncIterator[Batch]:
+    async def batch(self, batch_id: str, *, min_interval_s: float) -> AsyncGenerator[Batch, None]:
         """The batch now, then after changes, at most one in ``min_interval_s``; to its end."""
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
@@ -60,12 +61,20 @@ class Streams:
                 if batch.status.final:
                     return
                 await changed.wait()
+                await self._pause(batch_id, changed, until=sent_at + min_interval_s)
                 self._check_open()
-                await asyncio.sleep(max(0.0, sent_at + min_interval_s - loop.time()))
+
+    async def _pause(self, batch_id: str, changed: asyncio.Event, *, until: float) -> None:
+        """Let time pass; the end of the batch, or of the server, doesn't wait for it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                while self._engine.journal.batch(batch_id) and not self._engine.hub.closed:
+                    changed.clear()
+                    await changed.wait()
 
     async def events(
         self, batch_id: str, *, after: int, types: frozenset[EventType]
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         """All events beyond ``after``, first the stored ones, then as they come; to the end.
 
         A page without events is a heartbeat.
@@ -86,10 +95,8 @@ class Streams:
                     yield page
                 if page.is_end:
                     return
-                if is_news:
-                    continue
                 self._check_open()
-                if not await _rings(changed):
+                if not is_news and not await _rings(changed):
                     yield page
 
     async def page(
@@ -100,7 +107,7 @@ class Streams:
         if recent is None:
             return await self._stored(batch_id, after=after, limit=limit, types=types)
         if not recent:
-            return Page((), after, is_end=False)
+            return await self._nothing_recent(batch_id, after=after, limit=limit, types=types)
         wanted = [each.payload for each in recent if not types or each.event.type in types]
         last = recent[-1].event
         return Page(wanted, last.sequence, is_end=last.type in _FINAL)
@@ -118,7 +125,17 @@ class Streams:
     async def current(self, batch_id: str) -> Batch:
         """The batch as it stands durably; from memory, at once, while it isn't final."""
         batch = self._engine.journal.batch(batch_id)
-        return batch or await self._trio.run(self._engine.batch, batch_id)
+        if batch is None:
+            batch = await self._trio.run(self._engine.batch, batch_id)
+        return batch
+
+    async def _nothing_recent(
+        self, batch_id: str, *, after: int, limit: int, types: frozenset[EventType]
+    ) -> Page:
+        """Memory ends where the reader stands: more will come, unless the batch is final."""
+        if self._engine.journal.batch(batch_id) is None:
+            return await self._stored(batch_id, after=after, limit=limit, types=types)
+        return Page((), after, is_end=False)
 
     async def _stored(
         self, batch_id: str, *, after: int, limit: int, types: frozenset[EventType]

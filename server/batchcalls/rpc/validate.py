@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from batchcalls.carriers.base import NumberPolicy
 from batchcalls.core.model import Script
-from batchcalls.errors import Reason, Violation
+from batchcalls.errors import Violation
 from batchcalls.rpc.findings import Findings, at_most, below
 from batchcalls.rpc.validate_batch import batch_violations
 from batchcalls.rpc.validate_call import call_violations

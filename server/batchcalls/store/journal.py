@@ -65,7 +65,7 @@ class Listener(Protocol):
     """Who is told what became durable, in order, before anybody else."""
 
     def committed(
-        self, changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch]
+        self, changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch], /
     ) -> None:
         """The changes are durable. Must not raise and not wait."""
 
@@ -150,7 +150,7 @@ class Journal:
 
     def batches(self) -> list[Batch]:
         """All batches that aren't final."""
-        return [ledger.snapshot() for ledger in self._ledgers.values()]
+        return [ledger.snapshot() for ledger in tuple(self._ledgers.values())]
 
     @property
     def open_batches(self) -> int:
@@ -222,12 +222,14 @@ class Journal:
         entries = self._queue[:_MAX_GROUP]
         reads, self._reads = self._reads, []
         fold = self._fold(entries)
+        began = self._clock.now()
         try:
             committed = await self._run_sync(self._store.commit, fold.group)
         except StoreFailure as failure:
             self._reads = reads + self._reads
             await self._wait_for_store(failure)
         else:
+            self.commit_s = self._clock.now() - began
             del self._queue[: len(entries)]
             self._deliver(fold, committed)
             await self._answer(reads)
@@ -250,15 +252,15 @@ class Journal:
         """
         fold = _Fold()
         for entry in entries:
-            error = None
             try:
                 events = self._apply(entry.change, fold.forks)
-            except BatchCallsError as refusal:
-                assert not entry.is_fact, f"a fact was refused: {refusal}"
-                error = refusal
+            except BatchCallsError as error:
+                if entry.is_fact:
+                    raise AssertionError(f"a fact was refused: {entry.change}") from error
+                fold.answers.append((entry, error))
             else:
                 fold.group.writes.append(Write(entry.change, events))
-            fold.answers.append((entry, error))
+                fold.answers.append((entry, None))
         fold.group.batches = {batch_id: fork.snapshot() for batch_id, fork in fold.forks.items()}
         return fold
 

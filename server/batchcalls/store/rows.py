@@ -23,6 +23,7 @@ from batchcalls.core.changes import (
 )
 from batchcalls.core.model import Attempt, CallStatus
 from batchcalls.store import statements
+from batchcalls.store.statements import prepared
 
 Row = dict[str, Any]
 
@@ -51,13 +52,13 @@ class Rows:
         """Write everything.
 
         Raises:
-          LostRow: an update didn't find each of its rows.
+          LostRow: an update or delete didn't find each of its rows.
         """
         for statement, rows in self._rows.items():
             if not rows:
                 continue
-            found = connection.execute(statement, rows).rowcount
-            if statement.is_update and found != len(rows):
+            found = prepared(statement, connection.dialect).execute(connection, rows)
+            if not statement.is_insert and found != len(rows):
                 raise LostRow(f"{len(rows) - found} of {len(rows)} rows are gone: {statement}")
 
     def _dialed(self, key: int, change: CallDialed) -> None:

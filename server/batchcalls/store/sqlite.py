@@ -41,7 +41,8 @@ class FileLock:
     """
 
     def __init__(self, database: Path) -> None:
-        self._file = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock = f"{database.resolve()}.lock"  # one for all the names that lead to the file
+        self._file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -8,12 +8,32 @@ they can't collide with columns.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    update,
+)
+from sqlalchemy.sql.dml import UpdateBase
 
 from batchcalls.core.model import CallStatus, Outcome
 from batchcalls.store.schema import attempts, batches, calls, events
+
+
+def _word(word: StrEnum) -> ColumnElement[str]:
+    """A word of ours as part of the statement: what varies alone are parameters."""
+    return literal_column(f"'{word.value}'")
+
 
 _attempt = (
     (attempts.c.batch_key == bindparam("k"))
@@ -53,12 +73,12 @@ DELETE_ATTEMPTS: Final = delete(attempts).where(_open_attempt)
 
 DIAL_CALLS: Final = (
     update(calls)
-    .where(_call & (calls.c.dials == bindparam("dial") - 1))
+    .where(_call & (calls.c.dials + literal_column("1") == bindparam("dial")))
     .values(
-        status=CallStatus.IN_PROGRESS.value,
+        status=_word(CallStatus.IN_PROGRESS),
         attempts=bindparam("n"),
         dials=bindparam("dial"),
-        due_time_us=0,
+        due_time_us=literal_column("0"),
         update_time_us=bindparam("at"),
     )
 )
@@ -78,9 +98,9 @@ CANCEL_CALLS: Final = (
     update(calls)
     .where(_call)
     .values(
-        status=CallStatus.CANCELED.value,
-        outcome=Outcome.CANCELED.value,
-        due_time_us=0,
+        status=_word(CallStatus.CANCELED),
+        outcome=_word(Outcome.CANCELED),
+        due_time_us=literal_column("0"),
         update_time_us=bindparam("at"),
         end_time_us=bindparam("at"),
     )
@@ -110,3 +130,28 @@ UPDATE_BATCHES: Final = (
     .where(batches.c.batch_key == bindparam("k"))
     .values({column: bindparam(f"new_{column}") for column in ACCOUNT_COLUMNS})
 )
+
+
+class Prepared:
+    """A statement compiled once for a dialect, to be run for many rows at a time.
+
+    It does what ``Connection.execute`` does with a list of rows, less the work on each row
+    that plain numbers, text and bytes don't need: about a quarter of what a commit costs.
+    """
+
+    def __init__(self, statement: UpdateBase, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self._sql = str(compiled)
+        names = compiled.positiontup
+        self._values = itemgetter(*names) if names else None
+
+    def execute(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+        """Run the statement for each row; return how many rows it found."""
+        values = [self._values(row) for row in rows] if self._values else list(rows)
+        return connection.exec_driver_sql(self._sql, values).rowcount
+
+
+@lru_cache(maxsize=64)
+def prepared(statement: UpdateBase, dialect: Dialect) -> Prepared:
+    """The statement, compiled for the dialect of an engine; a process has one or two of these."""
+    return Prepared(statement, dialect)

@@ -51,13 +51,17 @@ class Store:
         Raises:
           DatabaseInUse: another server has it.
           UnsupportedDatabase: not a SQLite URL.
-          StoreFailure: it can't be opened, or was made by a newer version.
+          NewerDatabase: it was made by a newer version.
+          StoreFailure: it can't be opened.
         """
         url = sqlalchemy.make_url(database)
         if url.get_backend_name() != "sqlite":
             raise UnsupportedDatabase(f"{url.drivername} is not supported: use sqlite:///FILE")
         path = sqlite.database_path(url)
-        lock = sqlite.FileLock(path) if path else None
+        try:
+            lock = sqlite.FileLock(path) if path else None
+        except OSError as error:
+            raise StoreFailure(f"{database} can't be opened: {error}") from error
         writer, readers = sqlite.engines(url)
         try:
             migrate(writer)

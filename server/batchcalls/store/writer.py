@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Connection, Row, insert, or_, select
+from sqlalchemy import Connection, insert, or_, select
 
 from batchcalls.core.changes import BatchSubmitted
 from batchcalls.core.model import BatchSpec
@@ -13,6 +11,7 @@ from batchcalls.store.group import Committed, Group, Refusal, Write
 from batchcalls.store.records import account_row, batch_row, call_rows
 from batchcalls.store.rows import Rows
 from batchcalls.store.schema import batches
+from batchcalls.store.statements import prepared
 from batchcalls.wire.state import event_to_proto
 
 
@@ -58,15 +57,14 @@ class Writer:
     ) -> None:
         taken = _taken(connection, change.spec)
         if taken is not None:
-            result.refused[change.batch_id] = Refusal(
-                taken.batch_id, taken.request_id or "", taken.request_digest
-            )
+            result.refused[change.batch_id] = taken
             return
         row = batch_row(group.batches[change.batch_id])
         inserted = connection.execute(insert(batches).values(row)).inserted_primary_key
         assert inserted is not None
         result.created[change.batch_id] = inserted[0]
-        connection.execute(statements.INSERT_CALLS, list(call_rows(inserted[0], change)))
+        rows = list(call_rows(inserted[0], change))
+        prepared(statements.INSERT_CALLS, connection.dialect).execute(connection, rows)
 
     def _collect(self, write: Write, rows: Rows, result: Committed) -> None:
         key = self._key(write.change.batch_id, result)
@@ -91,20 +89,20 @@ class Writer:
             if batch.batch_id not in result.refused
         ]
         if rows:
-            connection.execute(statements.UPDATE_BATCHES, rows)
+            prepared(statements.UPDATE_BATCHES, connection.dialect).execute(connection, rows)
 
     def _key(self, batch_id: str, result: Committed) -> int:
         return result.created.get(batch_id) or self._keys[batch_id]
 
 
-def _taken(connection: Connection, spec: BatchSpec) -> Row[Any] | None:
+def _taken(connection: Connection, spec: BatchSpec) -> Refusal | None:
     """The stored batch that has the ids of a new one; the one with its request id first."""
     same = batches.c.batch_id == spec.batch_id
     if spec.request_id:
         same = or_(same, batches.c.request_id == spec.request_id)
-    found = connection.execute(
+    row = connection.execute(
         select(batches.c.batch_id, batches.c.request_id, batches.c.request_digest)
         .where(same)
         .order_by((batches.c.request_id == spec.request_id).desc())
-    )
-    return found.first()
+    ).first()
+    return Refusal(row.batch_id, row.request_id or "", row.request_digest) if row else None
