@@ -28,8 +28,16 @@ demo: .venv/.ready ## Call 1,000 simulated phones through a real server and watc
 test: .venv/.ready ## Run all tests.
 	$(BIN)/pytest
 
+.PHONY: simulate
+simulate: .venv/.ready ## Play SEEDS=200 virtual worlds that fail, and check every promise.
+	@$(BIN)/batchcalls-simulator simulate --seeds $(or $(SEEDS),200) --jobs $(or $(JOBS),2)
+
+.PHONY: mutations
+mutations: .venv/.ready ## Put bugs in, one by one, and see each of them found by a virtual world.
+	MUTATIONS=all $(BIN)/pytest tests/mutations
+
 .PHONY: check
-check: .venv/.ready .venv-proto/.ready ## Prove format, lint, types, API and layering.
+check: .venv/.ready .venv-proto/.ready ## Prove format, lint, types, API, documents and layering.
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy $(CODE)
@@ -37,11 +45,20 @@ check: .venv/.ready .venv-proto/.ready ## Prove format, lint, types, API and lay
 	$(BIN)/buf format --diff --exit-code
 	$(BIN)/python tools/check_breaking.py
 	$(PROTO_PYTHON) tools/generate_proto.py --check
+	$(BIN)/python -m tools.generate_docs --check
 	$(BIN)/pytest --quiet tests/house
+
+.PHONY: bench
+bench: .venv/.ready ## Measure, and keep the results; ROWS=dispatch,pacing measures only these.
+	$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
 
 .PHONY: proto
 proto: .venv-proto/.ready ## Generate server/batchcalls/v1 from proto/.
 	$(PROTO_PYTHON) tools/generate_proto.py
+
+.PHONY: docs
+docs: .venv/.ready ## Generate what the documents say about the code.
+	$(BIN)/python -m tools.generate_docs
 
 .PHONY: format
 format: .venv/.ready ## Format the code and the proto files; mend what ruff can mend.

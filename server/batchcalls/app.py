@@ -21,12 +21,12 @@ import structlog
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
 
 from batchcalls.bridge import GuestTrio, run_in_thread
-from batchcalls.carriers.base import Carrier
+from batchcalls.carriers.base import Carrier, CarrierError
 from batchcalls.carriers.loader import load_carrier
 from batchcalls.clock import Clock
 from batchcalls.config import Settings, host_and_port
 from batchcalls.engine.dialer import Timing
-from batchcalls.engine.engine import Engine, EngineLimits
+from batchcalls.engine.engine import Engine, EngineLimits, MissingCarrier
 from batchcalls.metrics.commits import CommitMetrics
 from batchcalls.metrics.gauges import Gauges
 from batchcalls.metrics.instruments import Instruments
@@ -35,13 +35,26 @@ from batchcalls.rpc.boundary import Boundary
 from batchcalls.rpc.server import SERVICE, RpcServer
 from batchcalls.rpc.service import BatchCallsService
 from batchcalls.rpc.validate import SubmitRules
-from batchcalls.store.store import Store
+from batchcalls.store.migrate import NewerDatabase
+from batchcalls.store.sqlite import DatabaseInUse
+from batchcalls.store.store import Store, StoreFailure, UnsupportedDatabase
 
 _FLUSH_TIMEOUT_S: Final = 10.0
 """How long a failing store is waited for at the end; what isn't durable then is recovered."""
 
 _RPC_GRACE_S: Final = 1.0
 _LAG_INTERVAL_S: Final = 0.25
+
+CANNOT_START: Final = (
+    CarrierError,
+    DatabaseInUse,
+    MissingCarrier,
+    NewerDatabase,
+    OSError,
+    StoreFailure,
+    UnsupportedDatabase,
+)
+"""What keeps a server from starting, for a reason that its operator can do something about."""
 
 log = structlog.get_logger()
 

@@ -67,6 +67,11 @@ class Fate:
     ring_s: float | None
     talk_s: float | None
 
+    @property
+    def lasts_s(self) -> float:
+        """From the dial to the end."""
+        return self.post_dial_delay_s + (self.ring_s or 0.0) + (self.talk_s or 0.0)
+
 
 class _Draws(NamedTuple):
     fate: float

@@ -6,6 +6,7 @@ time passes. Under a virtual clock it passes at once.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ from batchcalls.carriers.base import (
 from batchcalls.core.model import Outcome
 from batchcalls_simulator.callee import Callees, Fate
 from batchcalls_simulator.options import SimulatorOptions, read_options
+from batchcalls_simulator.reports import Reports
 from batchcalls_simulator.trunk import Trunk
 
 REMEMBERED_CALLS = 10_000
@@ -72,7 +74,9 @@ class SimulatorCarrier(Carrier):
     """A carrier that rings no phone.
 
     ``clock`` gives trio's monotonic seconds, ``wall_clock`` seconds since the Unix epoch: it
-    says what hour of the day it is where the answer rate depends on it.
+    says what hour of the day it is where the answer rate depends on it. ``grain_s`` above 0
+    moves everything that happens on a phone to the nearest multiple of it: what would happen at
+    a thousand moments of a second happens at one, which takes a virtual world much less time.
 
     An attempt id that is up, or is among the last ``REMEMBERED_CALLS`` that ended, is refused
     with ``RepeatedAttempt``. After ``aclose`` new dials find the carrier unavailable; calls
@@ -85,12 +89,15 @@ class SimulatorCarrier(Carrier):
         *,
         clock: Callable[[], float] = trio.current_time,
         wall_clock: Callable[[], float] = time.time,
+        grain_s: float = 0.0,
     ) -> None:
         self.options = options or SimulatorOptions()
         self.limits = self.options.limits
         self._clock = clock
+        self._grain_s = grain_s
         self._wall_clock = wall_clock
         self._callees = Callees(self.options)
+        self._reports = Reports(self.options)
         self._trunk = Trunk(
             capacity=self.options.trunk_capacity,
             calls_per_second=self.options.trunk_calls_per_second,
@@ -137,7 +144,7 @@ class SimulatorCarrier(Carrier):
         outcome = Outcome.CANCELED
         try:
             fate = self._fate(call)
-            await self._live_out(fate, report)
+            await self._live_out(call, fate, report)
             outcome = fate.outcome
         finally:
             result = self._release(call.attempt_id, outcome)
@@ -205,17 +212,23 @@ class SimulatorCarrier(Carrier):
             unix_time_s=self._wall_clock(),
         )
 
-    async def _live_out(self, fate: Fate, report: Callable[[Progress], None]) -> None:
-        await self._pass(fate.post_dial_delay_s)
-        if fate.ring_s is not None:
-            report(Progress.RINGING)
-            await self._pass(fate.ring_s)
-        if fate.talk_s is not None:
-            report(Progress.ANSWERED)
-            await self._pass(fate.talk_s)
+    async def _live_out(
+        self, call: OutboundCall, fate: Fate, report: Callable[[Progress], None]
+    ) -> None:
+        began = self._clock()
+        for delivery in self._reports.delivered(fate, call.phone_number, call.attempt_number):
+            await self._pass(began, delivery.at_s)
+            report(delivery.progress)
+        await self._pass(began, fate.lasts_s)
 
-    async def _pass(self, seconds: float) -> None:
-        await trio.sleep(seconds * self.options.time_scale)
+    async def _pass(self, began: float, seconds: float) -> None:
+        """Wait until a call that began then is so many seconds old."""
+        await trio.sleep_until(self._moment(began + seconds * self.options.time_scale))
+
+    def _moment(self, at: float) -> float:
+        if not self._grain_s or at == math.inf:
+            return at
+        return round(at / self._grain_s) * self._grain_s
 
 
 def create(options: Mapping[str, object]) -> SimulatorCarrier:

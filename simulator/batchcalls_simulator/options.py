@@ -32,6 +32,9 @@ _POST_DIAL_DELAY = Lognormal(median_s=2.0, sigma=0.4)
 _RING_TIME = Lognormal(median_s=8.0, sigma=0.5)
 _TALK_TIME = Lognormal(median_s=60.0, sigma=0.5)
 _SLOW_ANSWER_DELAY = Lognormal(median_s=10.0, sigma=0.5)
+_LATE_REPORT_DELAY = Lognormal(median_s=5.0, sigma=1.0)
+
+_REPORT_RATES = ("lost_report_rate", "late_report_rate", "doubled_report_rate")
 
 
 class _Range(NamedTuple):
@@ -47,7 +50,7 @@ _MAX_CALLS_PER_SECOND = 1_000_000
 
 _RANGES: dict[str, _Range] = {
     "seed": _Range(0, 2**64 - 1),
-    **{name: _Range(0, 1) for name in (*RATES, "slow_answer_rate")},
+    **{name: _Range(0, 1) for name in (*RATES, "slow_answer_rate", *_REPORT_RATES)},
     "utc_offset_h": _Range(-12, 14),
     "time_scale": _Range(1e-6, 1000),
     "trunk_capacity": _Range(0, _MAX_LINES),
@@ -91,6 +94,11 @@ class SimulatorOptions:
     ``slow_answer_delay`` more. ``time_scale``, 0.000001 to 1000, stretches all of these and
     the ring timeout: 0.01 makes each call a hundred times as short.
 
+    Reports that a phone rings or was answered: ``lost_report_rate`` is the share that never
+    arrives, ``doubled_report_rate`` the share that arrives twice, ``late_report_rate`` the share
+    that arrives after ``late_report_delay``, so that reports may overtake each other. None
+    arrives after the end of its call.
+
     The trunk as it really is: ``trunk_capacity`` lines and ``trunk_calls_per_second`` (0 means
     no limit; above it a dial is throttled), and ``outages`` (``60-90,200-210`` as text), in
     seconds after the first dial, when every dial finds the carrier unavailable.
@@ -118,6 +126,10 @@ class SimulatorOptions:
     talk_time: Distribution = _TALK_TIME
     slow_answer_rate: float = 0.0
     slow_answer_delay: Distribution = _SLOW_ANSWER_DELAY
+    lost_report_rate: float = 0.0
+    late_report_rate: float = 0.0
+    late_report_delay: Distribution = _LATE_REPORT_DELAY
+    doubled_report_rate: float = 0.0
     time_scale: float = 1.0
     trunk_capacity: int = 0
     trunk_calls_per_second: float = 0.0

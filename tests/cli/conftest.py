@@ -1,17 +1,22 @@
-"""The command line as a process, against the fake server."""
+"""The command line against the fake server.
+
+Most tests run it inside of the test's own process, which is fast; signals and closed pipes
+need a process of its own.
+"""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.reach.server_process import WAIT_S, FakeServer, running_server
+from batchcalls.cli.app import app
+from tests.reach.server_process import FakeServer, running_server
 
 BATCHCALLS = (sys.executable, "-c", "from batchcalls.cli import main; main()")
 
@@ -54,15 +59,8 @@ def run(server: FakeServer) -> Run:
     """Runs ``batchcalls`` with these arguments against the shared server."""
 
     def run_command(*arguments: str, stdin: str = "", address: str = "") -> Ended:
-        done = subprocess.run(
-            [*BATCHCALLS, *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=WAIT_S,
-            check=False,
-            env=environment(address or server.address),
-        )
-        return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
+        variables = {"BATCHCALLS_ADDRESS": address or server.address}
+        done = CliRunner().invoke(app, arguments, input=stdin, env=variables)
+        return Ended(code=done.exit_code, out=done.stdout, err=done.stderr)
 
     return run_command

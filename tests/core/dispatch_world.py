@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from batchcalls.core.carrier_gate import CarrierGate
-from batchcalls.core.dispatch import Dispatcher, Plan
+from batchcalls.core.dispatch import PLAN_SIZE, Dispatcher, Plan
 from batchcalls.core.lane import Dial, Lane, QueuedCall
 from batchcalls.core.limits import Limit
 from batchcalls.core.model import Attempt, BatchSpec, CallSpec
@@ -126,7 +126,7 @@ class World:
             CarrierGate(f"carrier{index}", slots=setup.slots, rate=setup.rate)
             for index, setup in enumerate(carriers)
         ]
-        self.ceilings = {gate.name: setup.rate for gate, setup in zip(self.gates, carriers)}
+        self.ceilings = {f"carrier{index}": setup.rate for index, setup in enumerate(carriers)}
         self.dispatcher = Dispatcher(
             server=Limit("server", slots=server.slots, rate=server.rate), carriers=self.gates
         )
@@ -137,11 +137,14 @@ class World:
         self.holding: set[Dial] = set()
         self.up: list[Dial] = []
         self.durable: set[Dial] = set()
+        self.recalled: set[Dial] = set()
         self.left: dict[str, list[float]] = {}
         self.dialed: list[Dial] = []
         self.attempts: set[tuple[str, int, int]] = set()
-        self.adopted = 0
         self.wake_at = -math.inf
+        self.idle_wakes = 0
+        self.is_stopped = False
+        self.launch_late_s = 0.0
         for index, setup in enumerate(lanes):
             self.add(f"lane{index}", setup)
 
@@ -162,7 +165,6 @@ class World:
         shelf.open.add(call.position)
         dial = Dial(lane, call, make_attempt(call))
         self.dispatcher.adopt(dial, self.now)
-        self.adopted += 1
         self.holding.add(dial)
         self.up.append(dial)
 
@@ -176,34 +178,81 @@ class World:
 
     # Carrying out
 
-    def turn(self, *, lateness_s: float = 0.0) -> Plan:
-        """Plan, check the plan, and carry it out; dials leave ``lateness_s`` after each other."""
+    def turn(self) -> Plan:
+        """Plan until nothing is left to decide, and carry it out; return all that was planned."""
+        whole = Plan(wake_at=-math.inf)
+        while whole.wake_at <= self.now:
+            plan = self._carry_out_plan()
+            whole.prepare += plan.prepare
+            whole.launch += plan.launch
+            whole.withdraw += plan.withdraw
+            whole.refill += plan.refill
+            whole.wake_at = plan.wake_at
+        self.idle_wakes = 0
+        self.wake_at = whole.wake_at
+        return whole
+
+    def _carry_out_plan(self) -> Plan:
         plan = self.dispatcher.plan(self.now)
-        self._check_idle()
-        self.wake_at = plan.wake_at
-        assert self.wake_at > self.now, "the plan looks into the past"
+        self._check_size(plan)
+        for dial in plan.withdraw:
+            self._withdraw(dial)
         for dial in plan.prepare:
             self._propose(dial)
         for dial in plan.launch:
-            self.now += lateness_s
+            self.now += self.launch_late_s * (len(self.dialed) % 3 == 0)
             self._launch(dial)
-        for dial in plan.withdraw:
-            self._withdraw(dial)
         for lane in plan.refill:
             self._begin_read(lane)
+        assert not self.recalled, f"{self.recalled} should be withdrawn"
         return plan
 
-    def _check_idle(self) -> None:
-        """At the same moment, without any news, there is nothing left to decide."""
+    def _check_size(self, plan: Plan) -> None:
+        """A plan that is full goes on at once; any other leaves nothing to decide at its moment."""
+        sizes = len(plan.prepare), len(plan.launch)
+        assert max(sizes) <= PLAN_SIZE
+        if max(sizes) == PLAN_SIZE:
+            return
+        assert plan.wake_at > self.now, "the plan looks into the past"
         again = self.dispatcher.plan(self.now)
-        assert not (again.prepare or again.launch or again.withdraw or again.refill)
+        assert [again.prepare, again.launch, again.withdraw, again.refill] == [[], [], [], []]
+
+    def _note_recalls(self) -> None:
+        """What may not leave any more gives its slots back at once, and the next plan says so."""
+        for dial in [dial for dial in self.durable if self._must_be_withdrawn(dial)]:
+            self.durable.remove(dial)
+            self.holding.remove(dial)
+            self.recalled.add(dial)
+
+    def _must_be_withdrawn(self, dial: Dial) -> bool:
+        lane = dial.lane
+        is_down = lane.carrier.breaker.open_at(self.now)
+        return self.is_stopped or lane.is_canceled or is_down
+
+    def sleep(self, *, lateness_s: float = 0.0) -> None:
+        """Sleep until the time of the latest plan, and plan again."""
+        if self.wake_at == math.inf:
+            return
+        self.now = max(self.now, self.wake_at) + lateness_s
+        idle_wakes = self.idle_wakes
+        plan = self.turn()
+        if not (plan.prepare or plan.launch or plan.withdraw or plan.refill):
+            self.idle_wakes = idle_wakes + 1
+        assert self.idle_wakes <= 3 * len(self.lanes), "it wakes up again and again for nothing"
 
     def _propose(self, dial: Dial) -> None:
         assert dial.lane.is_open, "a closed lane dials"
         self._check_order(dial)
         self.holding.add(dial)
+        self._check_room(dial)
         dial.attempt = make_attempt(dial.call)
         self.journal.append(Entry(lambda: self._accept(dial), lambda: self._refuse(dial)))
+
+    def _check_room(self, dial: Dial) -> None:
+        """Calls of an earlier process may hold more slots than there are; a new dial may not."""
+        for limit in _limits_of(self.dispatcher, dial):
+            held = sum(limit in _limits_of(self.dispatcher, other) for other in self.holding)
+            assert not limit.slots or held <= limit.slots, f"{dial} has no slot of {limit}"
 
     def _check_order(self, dial: Dial) -> None:
         """Nothing that waits, and that the lane can know to be due, comes before this call."""
@@ -219,6 +268,7 @@ class World:
         shelf.open.add(dial.call.position)
         self.durable.add(dial)
         self.dispatcher.prepared(dial, self.now)
+        self._note_recalls()
 
     def _refuse(self, dial: Dial) -> None:
         self.holding.remove(dial)
@@ -249,15 +299,17 @@ class World:
             assert Fraction(self.now) - Fraction(log[-1 - starts]) >= starts / Fraction(rate)
 
     def _withdraw(self, dial: Dial) -> None:
-        lane = dial.lane
-        assert (
-            lane.is_canceled
-            or self.dispatcher._stopped
-            or lane.carrier.breaker.open_at(self.now)
-        ), "a dial is withdrawn for no reason"
-        self.durable.remove(dial)
-        self.holding.remove(dial)
+        self.recalled.remove(dial)  # a KeyError: it is withdrawn for no reason
         self._return(dial)
+
+    def stop(self) -> None:
+        self.is_stopped = True
+        self.dispatcher.stop()
+        self._note_recalls()
+
+    def cancel(self, lane: Lane) -> None:
+        self.dispatcher.cancel_lane(lane)
+        self._note_recalls()
 
     # What happens to calls
 
@@ -296,6 +348,7 @@ class World:
 
     def carrier_down(self, dial: Dial) -> None:
         self.dispatcher.carrier_down(dial, self.now)
+        self._note_recalls()
         self._free(dial)
         self._return(dial)
 
@@ -328,10 +381,10 @@ class World:
     # Reads
 
     def _begin_read(self, lane: Lane) -> None:
-        after = lane.waiting.bound or (self.us(self.now), 2**31)
-        self.reads.append(
-            Read(lane=lane, now_us=self.us(self.now), after=after, limit=lane.fetch_size)
-        )
+        lane.taken_for_due(self.us(self.now))
+        now_us = lane.due_until_us
+        after = lane.waiting.bound or (now_us, 2**31)
+        self.reads.append(Read(lane=lane, now_us=now_us, after=after, limit=lane.fetch_size))
 
     def run_reads(self) -> None:
         """See the store as it is after the latest commit."""
@@ -378,8 +431,6 @@ class World:
             held = [dial for dial in self.holding if limit in _limits_of(self.dispatcher, dial)]
             assert limit.in_use == len(held), f"{limit}: {held}"
             assert limit.prepared == sum(dial.launched_at is None for dial in held)
-            if limit.slots:
-                assert limit.in_use <= max(limit.slots, self.adopted)
 
     def _check_lane(self, lane: Lane) -> None:
         shelf = self.shelves[lane.batch_id]
@@ -414,7 +465,7 @@ class World:
     def check_all_done(self) -> None:
         for lane in self.lanes:
             shelf = self.shelves[lane.batch_id]
-            if lane.is_open:
+            if lane.is_open and not self.is_stopped:
                 assert not shelf.queue, f"{lane} starves: {sorted(shelf.queue)}"
             assert not shelf.open
             assert not lane.dials

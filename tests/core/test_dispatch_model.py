@@ -6,8 +6,6 @@ lost; and in the end, when all goes well again, everything that may be dialed ha
 
 from __future__ import annotations
 
-import math
-
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -18,6 +16,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from batchcalls.core.lane import Dial
 from tests.core.dispatch_world import LaneSetup, LimitSetup, World
 
 SLOTS = st.sampled_from([0, 0, 1, 2, 5])
@@ -30,10 +29,31 @@ LANES = st.builds(
     concurrency=st.integers(1, 6),
     rate=RATES,
     weight=st.integers(1, 100),
-    priorities=st.lists(st.integers(0, 2), min_size=1, max_size=40).map(tuple),
+    priorities=st.lists(st.integers(0, 2), min_size=1, max_size=25).map(tuple),
     window=st.sampled_from([1, 2, 4, 0]),
     adopted=st.sampled_from([0, 0, 0, 2]),
 )
+News = tuple[str, float]
+NEWS = st.tuples(
+    st.sampled_from(["completed", "retry", "retry", "throttled", "down", "exploded", "ringing"]),
+    st.sampled_from([0.0, 0.001, 0.5, 4.0, 60.0]),
+)
+
+
+def tell(world: World, dial: Dial, what: str, seconds: float) -> None:
+    match what:
+        case "completed":
+            world.complete(dial)
+        case "retry":
+            world.retry(dial, seconds)
+        case "throttled":
+            world.throttle(dial, seconds)
+        case "down":
+            world.carrier_down(dial)
+        case "exploded":
+            world.explode(dial)
+        case _:
+            world.dispatcher.carrier_up(dial, world.now)
 
 
 class Anything(RuleBasedStateMachine):
@@ -45,23 +65,35 @@ class Anything(RuleBasedStateMachine):
         server=LIMITS,
         carriers=st.lists(LIMITS, min_size=2, max_size=2),
         lanes=st.lists(LANES, min_size=1, max_size=4),
+        launch_late_s=st.sampled_from([0.0, 1e-6, 0.002]),
     )
     def begin(
-        self, server: LimitSetup, carriers: list[LimitSetup], lanes: list[LaneSetup]
+        self,
+        server: LimitSetup,
+        carriers: list[LimitSetup],
+        lanes: list[LaneSetup],
+        launch_late_s: float,
     ) -> None:
         self.world = World(server=server, carriers=carriers, lanes=lanes)
+        self.world.launch_late_s = launch_late_s
+        for _ in range(2):  # refill, then dial
+            self.world.turn()
+            self.world.commit()
+            self.world.deliver_reads()
         self.world.turn()
-        self.world.commit()
 
-    @rule(lateness_s=st.sampled_from([0.0, 0.0, 1e-6, 0.001]))
-    def plan(self, lateness_s: float) -> None:
-        self.world.turn(lateness_s=lateness_s)
+    @rule()
+    def plan(self) -> None:
+        self.world.turn()
 
     @rule(lateness_s=LATENESS)
     def wake_up(self, lateness_s: float) -> None:
-        if self.world.now <= self.world.wake_at < math.inf:
-            self.world.now = self.world.wake_at + lateness_s
-        self.world.turn()
+        self.world.sleep(lateness_s=lateness_s)
+
+    @rule(times=st.integers(1, 30))
+    def nothing_happens_for_a_while(self, times: int) -> None:
+        for _ in range(times):
+            self.world.sleep()
 
     @rule(seconds=st.floats(0.0, 8.0))
     def pass_time(self, seconds: float) -> None:
@@ -78,38 +110,25 @@ class Anything(RuleBasedStateMachine):
         self.world.turn()
 
     @precondition(lambda self: self.world.up)
-    @rule(data=st.data(), delay_s=st.sampled_from([0.0, 0.001, 0.5, 4.0, 60.0]))
-    def end_call(self, data: st.DataObject, delay_s: float) -> None:
-        world = self.world
-        dial = data.draw(st.sampled_from(world.up))
-        match data.draw(st.sampled_from("complete retry throttle down explode answer".split())):
-            case "complete":
-                world.complete(dial)
-            case "retry":
-                world.retry(dial, delay_s)
-            case "throttle":
-                world.throttle(dial, delay_s)
-            case "down":
-                world.carrier_down(dial)
-            case "explode":
-                world.explode(dial)
-            case _:
-                world.dispatcher.carrier_up(dial, world.now)
+    @rule(news=st.lists(NEWS, min_size=1, max_size=8), plans=st.booleans())
+    def news_from_carriers(self, news: list[News], plans: bool) -> None:
+        """Calls that are up ring or end, the longest first; some news make others plan."""
+        for dial, (what, seconds) in zip(list(self.world.up), news, strict=False):
+            tell(self.world, dial, what, seconds)
+            if plans:
+                self.world.turn()
 
-    @precondition(lambda self: self.world.up)
-    @rule(delay_s=st.sampled_from([0.0, 0.5, 4.0]))
-    def end_all_calls_in_a_retry(self, delay_s: float) -> None:
-        for dial in list(self.world.up):
-            self.world.retry(dial, delay_s)
-        self.world.commit()
-        self.world.turn()
+    @rule(really=st.integers(0, 20))
+    def stop(self, really: int) -> None:
+        if really == 20:
+            self.world.stop()
 
     @rule(data=st.data())
     def steer(self, data: st.DataObject) -> None:
         world = self.world
         lane = data.draw(st.sampled_from(world.lanes))
         if data.draw(st.integers(0, 7)) == 0:
-            world.dispatcher.cancel_lane(lane, world.now)
+            world.cancel(lane)
         elif lane.is_open:
             world.dispatcher.close_lane(lane)
         elif not lane.is_canceled:

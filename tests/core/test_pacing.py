@@ -296,3 +296,19 @@ def test_the_representation_tells_the_state() -> None:
     assert repr(pacer) == "<Pacer 2.5/s, last start 1.000000>"
     pacer.set_rate(0.0, 1.0)
     assert repr(pacer) == "<Pacer unlimited, last start 1.000000>"
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 50.0])
+def test_a_held_pacer_starts_after_a_whole_window(rate: float) -> None:
+    """Whatever somebody else started before the hold, no window has too many."""
+    pacer = Pacer(rate)
+    pacer.hold(100.0)
+    window_s = max(1, math.floor(rate)) / rate
+    assert pacer.earliest(100.0) == pytest.approx(100.0 + window_s)
+
+
+def test_holding_an_unlimited_pacer_changes_nothing() -> None:
+    """Without a rate there is no window to wait for."""
+    pacer = Pacer(0.0)
+    pacer.hold(100.0)
+    assert pacer.earliest(100.0) == 100.0

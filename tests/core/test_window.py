@@ -388,7 +388,7 @@ class WindowAgainstItsStore(RuleBasedStateMachine):
         assert first is None or first.place == min(self.queue)
 
 
-class TestWindowAgainstItsStore(WindowAgainstItsStore.TestCase):  # type: ignore[misc, valid-type]
+class TestWindowAgainstItsStore(WindowAgainstItsStore.TestCase):  # type: ignore[misc, valid-type]  # made by hypothesis
     """In any order of events the window never lies about its store."""
 
     settings = settings(max_examples=300, stateful_step_count=40, deadline=None)

@@ -28,7 +28,7 @@ from batchcalls.carriers.base import (
     Progress,
 )
 from batchcalls.clock import MICROSECONDS, Clock
-from batchcalls.core.changes import Change
+from batchcalls.core.changes import CallDialed, Change
 from batchcalls.core.model import (
     Batch,
     BatchSpec,
@@ -38,12 +38,11 @@ from batchcalls.core.model import (
     RetryConfig,
     Script,
 )
-from batchcalls.engine.dialer import Timing
-from batchcalls.engine.engine import Engine, EngineLimits
-from batchcalls.store import queries, sqlite
+from batchcalls.engine.dialer import DEFAULT_TIMING, Timing
+from batchcalls.engine.engine import DEFAULT_LIMITS, Engine, EngineLimits
+from batchcalls.store import queries, schema, sqlite
 from batchcalls.store.group import Committed, Group
 from batchcalls.store.journal import Published, RunSync, run_inline
-from batchcalls.store.migrate import migrate
 from batchcalls.store.store import Query, Store, StoreFailure
 from batchcalls.v1 import event_pb2
 from batchcalls.wire.state import event_from_proto
@@ -57,6 +56,11 @@ LookUp = Callable[[str], Awaitable[Lookup]]
 
 WALL_S: Final = 1_700_000_000.0
 """The wall-clock time at which each virtual run begins."""
+
+NO_LIMITS: Final = CarrierLimits()
+
+FOR_EVER_S: Final = 1e7
+"""Some months: no batch of a test takes so long, and no virtual clock minds."""
 
 COMPLETES: Final = "+15550100000"
 BUSY: Final = "+15550100001"
@@ -81,7 +85,8 @@ def run_virtual(function: Callable[..., Awaitable[T]], *args: Any) -> T:
 
 def spec(batch_id: str = "batch_a", **fields: Any) -> BatchSpec:
     """A batch for the simulator, at most ten calls at once unless the fields say otherwise."""
-    return BatchSpec(**{"batch_id": batch_id, "concurrency": 10, "carrier": "simulator"} | fields)
+    usual: dict[str, Any] = {"concurrency": 10, "carrier": "simulator"}
+    return BatchSpec(batch_id=batch_id, **usual | fields)
 
 
 def retry(max_attempts: int, delay_s: float = 10.0, **fields: Any) -> RetryConfig:
@@ -127,7 +132,7 @@ class ScriptedCarrier(Carrier):
         place_call: PlaceCall,
         *,
         look_up: LookUp = _never_heard_of_it,
-        limits: CarrierLimits = CarrierLimits(),
+        limits: CarrierLimits = NO_LIMITS,
     ) -> None:
         self.limits = limits
         self.dialed: list[OutboundCall] = []
@@ -215,6 +220,25 @@ class Disk:
         return function(*args)
 
 
+class WatchedDisk:
+    """Stops before it writes an intent, and says so, until it may go on."""
+
+    def __init__(self) -> None:
+        self.reached = trio.Event()
+        self.go_on = trio.Event()
+
+    async def run_sync(self, function: Callable[..., T], *args: Any) -> T:
+        await trio.lowlevel.checkpoint()
+        if any(isinstance(one, Group) and _has_intent(one) for one in args):
+            self.reached.set()
+            await self.go_on.wait()
+        return function(*args)
+
+
+def _has_intent(group: Group) -> bool:
+    return any(isinstance(write.change, CallDialed) for write in group.writes)
+
+
 class Observer:
     """Hears every commit, and checks what must be true of each."""
 
@@ -245,8 +269,9 @@ class Observer:
         return [event for event in published if event.batch_id == batch_id]
 
     async def final(self, batch_id: str = "batch_a") -> Batch:
-        """Wait until the batch is final."""
-        await self._final.setdefault(batch_id, trio.Event()).wait()
+        """Wait until the batch is final; a batch that is stuck fails the test."""
+        with trio.fail_after(FOR_EVER_S):
+            await self._final.setdefault(batch_id, trio.Event()).wait()
         return self.batches[batch_id]
 
 
@@ -258,8 +283,8 @@ class World:
         carrier: Carrier | None = None,
         *,
         carriers: Mapping[str, Carrier] | None = None,
-        limits: EngineLimits = EngineLimits(),
-        timing: Timing = Timing(),
+        limits: EngineLimits = DEFAULT_LIMITS,
+        timing: Timing = DEFAULT_TIMING,
         run_sync: RunSync = run_inline,
         seed: int = 1,
     ) -> None:
@@ -271,7 +296,7 @@ class World:
         self.observer = Observer()
         self._random = Random(seed)
         self._writer, self._readers = sqlite.engines(sqlalchemy.make_url("sqlite://"))
-        migrate(self._writer)
+        schema.metadata.create_all(self._writer)
         self.store = FailingStore(self._writer, self._readers)
 
     def __enter__(self) -> Self:

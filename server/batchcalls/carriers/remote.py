@@ -134,7 +134,7 @@ class RemoteCarrier(Carrier):
             try:
                 found = await self.lookup(attempt_id)
             except CarrierUnavailable:
-                await self._pause(delay_s)
+                await trio.sleep(delay_s)
                 delay_s = min(delay_s * 2, _LONGEST_DELAY_S)
                 continue
             match found:
@@ -144,13 +144,7 @@ class RemoteCarrier(Carrier):
                     raise CarrierError("the carrier doesn't know what became of the call")
                 case StillUp():
                     delay_s = _FIRST_DELAY_S
-                    await self._pause(_STILL_UP_DELAY_S)
-
-    async def _pause(self, delay_s: float) -> None:
-        """Wait before asking again; after ``aclose`` there is nothing left to ask."""
-        if self._closed:
-            await trio.sleep_forever()
-        await trio.sleep(delay_s)
+                    await trio.sleep(_STILL_UP_DELAY_S)
 
     async def _hang_up(self, attempt_id: str) -> None:
         self._hanging_up += 1

@@ -36,6 +36,13 @@ _SPARE_TIMERS: Final = 64
 """How many superseded timers are tolerated, beyond one a lane, before they are cleared away."""
 
 
+PLAN_SIZE = 128
+"""The most dials that one plan prepares, and launches: about 10 ms of work.
+
+Whoever carries out a larger one would keep everybody else in the thread waiting.
+"""
+
+
 @dataclass(slots=True, kw_only=True)
 class Plan:
     """What to do now, and when to plan again at the latest (monotonic seconds)."""
@@ -63,6 +70,7 @@ class Dispatcher:
         self._ticket = count()
         self._turn = 0.0
         self._stopped = False
+        self._recalled: list[Dial] = []
 
     def __repr__(self) -> str:
         return f"<Dispatcher {len(self.lanes)} lanes, {self.server!r}>"
@@ -90,18 +98,17 @@ class Dispatcher:
         assert not lane.limit.in_use, f"{lane!r} is still in use"
         del self.lanes[lane.batch_id]
 
-    def cancel_lane(self, lane: Lane, now: float) -> None:
+    def cancel_lane(self, lane: Lane) -> None:
         """Stop a lane's dials for good; those that are prepared will be withdrawn."""
         self.close_lane(lane)
         lane.is_canceled = True
-        self._arm_launch(lane, now)
+        self._recall(lane)
 
-    def stop(self, now: float) -> None:
+    def stop(self) -> None:
         """Prepare and launch nothing any more; what is prepared will be withdrawn."""
         self._stopped = True
         for lane in self.lanes.values():
-            if lane.launchable:
-                self._arm_launch(lane, now)
+            self._recall(lane)
 
     # What has happened
 
@@ -109,7 +116,9 @@ class Dispatcher:
         """The intent of a dial is durable."""
         lane = dial.lane
         lane.launchable.append(dial)
-        if len(lane.launchable) == 1:
+        if self._stopped or lane.is_canceled or lane.carrier.breaker.open_at(now):
+            self._recall(lane)
+        elif len(lane.launchable) == 1:
             self._arm_launch(lane, now)
 
     def unprepared(self, dial: Dial, now: float) -> None:
@@ -201,7 +210,8 @@ class Dispatcher:
 
     def plan(self, now: float) -> Plan:
         """Decide what to do at ``now``."""
-        plan = Plan()
+        plan = Plan(withdraw=self._recalled)
+        self._recalled = []
         self._wake_lanes(now)
         self._launch(now, plan)
         self._prepare(now, plan)
@@ -217,7 +227,7 @@ class Dispatcher:
                 self._enqueue(lane)
 
     def _launch(self, now: float, plan: Plan) -> None:
-        while self._launchable and self._launchable[0][0] <= now:
+        while self._launchable and self._launchable[0][0] <= now and len(plan.launch) < PLAN_SIZE:
             server_at = self.server.launch_at(now)
             if server_at > now:
                 plan.wake_at = server_at
@@ -236,11 +246,8 @@ class Dispatcher:
         """Launch what a lane may; return when to look at it again."""
         gate = lane.carrier
         while lane.launchable:
-            if self._stopped or lane.is_canceled or gate.breaker.open_at(now):
-                dial = lane.launchable.popleft()
-                self._withdraw(dial)
-                plan.withdraw.append(dial)
-                continue
+            if len(plan.launch) >= PLAN_SIZE:
+                return now
             at = max(self.server.launch_at(now), gate.launch_at(now), lane.limit.launch_at(now))
             if at > now:
                 return at
@@ -253,6 +260,13 @@ class Dispatcher:
             self._enqueue(lane)
         return math.inf
 
+    def _recall(self, lane: Lane) -> None:
+        """Take back what is prepared but not launched; the next plan says so."""
+        while lane.launchable:
+            dial = lane.launchable.popleft()
+            self._withdraw(dial)
+            self._recalled.append(dial)
+
     def _withdraw(self, dial: Dial) -> None:
         for limit in _limits(self.server, dial.lane):
             limit.withdraw()
@@ -260,6 +274,9 @@ class Dispatcher:
 
     def _prepare(self, now: float, plan: Plan) -> None:
         while not self._stopped and any(self._runnable.values()):
+            if len(plan.prepare) >= PLAN_SIZE:
+                plan.wake_at = now
+                return
             at = self.server.prepare_at(now)
             if at > now:
                 plan.wake_at = min(plan.wake_at, at)
@@ -345,7 +362,11 @@ class Dispatcher:
 
     def _reconsider(self, gate: CarrierGate, now: float) -> None:
         for lane in self.lanes.values():
-            if lane.carrier is gate and lane.launchable:
+            if lane.carrier is not gate or not lane.launchable:
+                continue
+            if gate.breaker.open_at(now):
+                self._recall(lane)
+            else:
                 self._arm_launch(lane, now)
 
     def _push(self, heap: list[tuple[float, int, Lane]], at: float, lane: Lane) -> None:

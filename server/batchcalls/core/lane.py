@@ -99,6 +99,7 @@ class Lane:
         self.dials: dict[int, Dial] = {}
         self.launchable: deque[Dial] = deque()
         self.opened_us = 0
+        self.due_until_us = 0
         self.turn = 0.0
         self.timer_at = math.inf
         self.launch_at = math.inf
@@ -131,7 +132,7 @@ class Lane:
     def promote(self, now: float) -> None:
         """Move the retries that are due to the ready calls."""
         while self.next_due_s <= now:
-            self.ready.push(self.waiting.pop())
+            self._push_ready(self.waiting.pop())
 
     def take(self) -> Dial:
         """Take the first ready call out, to be dialed."""
@@ -145,7 +146,19 @@ class Lane:
         if call.due_s > now:
             self.waiting.push(call)
         else:
-            self.ready.push(call)
+            self._push_ready(call)
+
+    def _push_ready(self, call: QueuedCall) -> None:
+        self.taken_for_due(call.due_time_us)
+        self.ready.push(call)
+
+    def taken_for_due(self, time_us: int) -> None:
+        """Retries due until that wall-clock time are ready, even if that clock is set back.
+
+        Between the two windows lies one moment. Were it to move back, retries that the ready
+        window dropped, and the waiting window is past, would be found by neither.
+        """
+        self.due_until_us = max(self.due_until_us, time_us)
 
     def begin_refill(self) -> None:
         """A read of the store begins, whose result ``refill`` will bring."""

@@ -183,6 +183,7 @@ class Ledger:
         self._log_call(EventType.CALL_STARTED, change.time_us, change.position, change.attempt)
 
     def _answered(self, change: CallAnswered) -> None:
+        assert self._calls[_INDEX[CallStatus.IN_PROGRESS]], f"no call of {self!r} is up"
         self._log_call(EventType.CALL_ANSWERED, change.time_us, change.position, change.attempt)
 
     def _ended(self, change: CallEnded) -> None:
@@ -201,6 +202,8 @@ class Ledger:
         self._log_retry(change, change.time_us)
 
     def _calls_canceled(self, change: CallsCanceled) -> None:
+        for _, source in change.calls:
+            next_call(source, CallStep.CANCEL)  # all of them or none
         for position, source in change.calls:
             self._move(source, CallStep.CANCEL)
             self._log_call(EventType.CALL_CANCELED, change.time_us, position, None)

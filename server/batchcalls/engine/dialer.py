@@ -100,8 +100,12 @@ class Dialer:
                 scope.cancel()
 
     async def next_end(self) -> None:
-        """Wait until a call ends or is withdrawn."""
+        """Wait until a call ends or is withdrawn, or a slot was given back without one."""
         await self._waiting_for_end.park()
+
+    def given_back(self) -> None:
+        """A slot was given back without a call: whoever waits for an end looks again."""
+        self._waiting_for_end.unpark_all()
 
     async def run(self, dial: Dial) -> None:
         """See a launched dial through to its outcome."""
@@ -225,7 +229,7 @@ class Dialer:
         """Tell the journal what becomes of the call after that attempt."""
         assert attempt.outcome is not None
         self._journal.record(self._consequence(dial, attempt, attempt.outcome))
-        self._waiting_for_end.unpark_all()
+        self.given_back()
         self._bell.ring()
 
     def _consequence(self, dial: Dial, attempt: Attempt, outcome: Outcome) -> Change:

@@ -8,7 +8,8 @@ the carriers, the clock, randomness and the way to run blocking code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -37,7 +38,14 @@ from batchcalls.engine.dialer import DEFAULT_TIMING, Dialer, Timing
 from batchcalls.engine.hub import Hub
 from batchcalls.engine.recovery import Recovery
 from batchcalls.engine.scheduler import Scheduler
-from batchcalls.errors import LimitExceeded, NotFound, Reason, TryLater, Unavailable
+from batchcalls.errors import (
+    LimitExceeded,
+    NotFound,
+    Reason,
+    TryLater,
+    Unavailable,
+    WrongState,
+)
 from batchcalls.store import queries
 from batchcalls.store.journal import Journal, Listener, Replayed, RunSync
 from batchcalls.store.store import Query, Store, StoreFailure
@@ -66,6 +74,16 @@ class EngineLimits:
 
 
 DEFAULT_LIMITS = EngineLimits()
+
+_RESUMED = (BatchStatus.RUNNING, BatchStatus.SCHEDULED)
+
+
+class MissingCarrier(Exception):
+    """Batches of an earlier process need carriers that this one doesn't have."""
+
+    def __init__(self, missing: Mapping[str, int]) -> None:
+        needs = ", ".join(f"{name!r} ({count} batches)" for name, count in missing.items())
+        super().__init__(f"the database has unfinished batches of another carrier: {needs}")
 
 
 class Engine:
@@ -138,10 +156,16 @@ class Engine:
         self.journal.listen(listener)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Recover what an earlier process left, then run until cancelled."""
+        """Recover what an earlier process left, then run until cancelled.
+
+        Raises:
+          MissingCarrier: batches of an earlier process need a carrier that isn't here.
+          StoreFailure: what they left can't be read.
+        """
+        open_dials = self._recover()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.journal.run)
-            for dial in self._recover():
+            for dial in open_dials:
                 nursery.start_soon(self._recovery.settle, dial)
             nursery.start_soon(self.scheduler.run)
             task_status.started()
@@ -157,7 +181,7 @@ class Engine:
         with trio.move_on_after(timeout_s):
             while self.dispatcher.server.in_use:
                 await self.dialer.next_end()
-        return self.dialer.calls_up
+        return self.dispatcher.server.in_use
 
     async def flush(self, timeout_s: float) -> None:
         """Wait until all that happened is durable, but no longer than ``timeout_s`` seconds."""
@@ -195,17 +219,13 @@ class Engine:
           WrongState: it is canceling or final.
           Unavailable: the store can't commit.
         """
-        batch = await self.batch(batch_id)
-        if batch.status is BatchStatus.PAUSED:
-            return batch
-        return await self._steer(BatchPaused(batch_id=batch_id, time_us=self._clock.now_us()))
+        change = BatchPaused(batch_id=batch_id, time_us=self._clock.now_us())
+        return await self._steer(change, lambda batch: batch.status is BatchStatus.PAUSED)
 
     async def resume(self, batch_id: str) -> Batch:
         """Dial again; raises as ``pause`` does. Idempotent."""
-        batch = await self.batch(batch_id)
-        if batch.status in (BatchStatus.RUNNING, BatchStatus.SCHEDULED):
-            return batch
-        return await self._steer(BatchResumed(batch_id=batch_id, time_us=self._clock.now_us()))
+        change = BatchResumed(batch_id=batch_id, time_us=self._clock.now_us())
+        return await self._steer(change, lambda batch: batch.status in _RESUMED)
 
     async def cancel(self, batch_id: str, *, hang_up: bool) -> Batch:
         """Cancel all waiting calls, and with ``hang_up`` those that are up. Idempotent.
@@ -215,14 +235,14 @@ class Engine:
           WrongState: it has completed or failed.
           Unavailable: the store can't commit.
         """
-        batch = await self.batch(batch_id)
-        canceling = batch.status is BatchStatus.CANCELING and batch.hang_up >= hang_up
-        if canceling or batch.status is BatchStatus.CANCELED:
-            return batch
+
+        def is_canceled(batch: Batch) -> bool:
+            is_canceling = batch.status is BatchStatus.CANCELING and batch.hang_up >= hang_up
+            return is_canceling or batch.status is BatchStatus.CANCELED
+
         time_us = self._clock.now_us()
-        return await self._steer(
-            CancelRequested(batch_id=batch_id, time_us=time_us, hang_up=hang_up)
-        )
+        change = CancelRequested(batch_id=batch_id, time_us=time_us, hang_up=hang_up)
+        return await self._steer(change, is_canceled)
 
     async def batch(self, batch_id: str) -> Batch:
         """The batch as it stands durably. Raises ``NotFound``, ``Unavailable``."""
@@ -241,10 +261,20 @@ class Engine:
             message = "the store can't be read now"
             raise Unavailable(message, reason=Reason.STORE_UNAVAILABLE) from failure
 
-    async def _steer(self, change: Change) -> Batch:
+    async def _steer(self, change: Change, is_done: Callable[[Batch], bool]) -> Batch:
+        """Commit the change, unless it is done, by this caller or by one beside it."""
+        batch = await self.batch(change.batch_id)
+        if is_done(batch):
+            return batch
         if self._stopping:
             raise _shutting_down()
-        await self.journal.commit(change)
+        try:
+            await self.journal.commit(change)
+        except WrongState:
+            batch = await self.batch(change.batch_id)
+            if is_done(batch):
+                return batch
+            raise
         return await self.batch(change.batch_id)
 
     def admit(self, spec: BatchSpec, total_calls: int) -> None:
@@ -286,10 +316,19 @@ class Engine:
             )
         self._submissions.start(now)
 
+    def _check_carriers(self, unfinished: list[Batch]) -> None:
+        missing = Counter(batch.spec.carrier for batch in unfinished)
+        for name in self._carriers:
+            del missing[name]
+        if missing:
+            raise MissingCarrier(missing)
+
     def _recover(self) -> list[Dial]:
         """Take in what the store holds; return the calls that may be up."""
         dials = []
-        for batch in self._store.unfinished_batches():
+        unfinished = self._store.unfinished_batches()
+        self._check_carriers(unfinished)
+        for batch in unfinished:
             self.journal.know(batch)
             lane = self.scheduler.adopt(batch)
             if batch.attempts:

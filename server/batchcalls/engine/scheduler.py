@@ -75,7 +75,7 @@ class Scheduler:
 
     def stop_dialing(self) -> None:
         """Launch nothing any more; what is prepared is given back."""
-        self._dispatcher.stop(self._clock.now())
+        self._dispatcher.stop()
         self._bell.ring()
 
     def adopt(self, batch: Batch) -> Lane:
@@ -126,13 +126,15 @@ class Scheduler:
             self._dispatcher.prepared(dial, now)
         else:
             self._dispatcher.unprepared(dial, now)
+            self._dialer.given_back()
         self._bell.ring()
 
     def _read_queue(self, lane: Lane) -> None:
+        lane.taken_for_due(self._clock.now_us())
         query = partial(
             queries.queue_head,
             key=self._store.key(lane.batch_id),
-            now_us=self._clock.now_us(),
+            now_us=lane.due_until_us,
             after=lane.waiting.bound,
             limit=lane.fetch_size,
         )
@@ -245,7 +247,7 @@ class Scheduler:
 
     def _cancel(self, lane: Lane, batch: Batch) -> None:
         if not lane.is_canceled:
-            self._dispatcher.cancel_lane(lane, self._clock.now())
+            self._dispatcher.cancel_lane(lane)
         if batch.hang_up:
             self._dialer.hang_up(lane)
         if batch.counts.pending or batch.counts.retrying:

@@ -196,6 +196,7 @@ heartbeat = Table(
     metadata,
     Column("heartbeat_key", Integer, primary_key=True, autoincrement=False),
     Column("time_us", BigInteger, nullable=False),
+    Column("ballast", LargeBinary, nullable=False),
     CheckConstraint("heartbeat_key = 1", name="single"),
 )
 """One row, written to find out whether the store can commit again."""

@@ -7,7 +7,7 @@ thread at a time, readers may call ``read`` from any number of threads.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, delete, insert
@@ -22,6 +22,10 @@ from batchcalls.store.writer import Writer
 
 T = TypeVar("T")
 Query = Callable[[Connection], T]
+
+
+_BALLAST: Final = bytes(512 * 1024)
+"""A probe writes more than a group does: on a disk that is nearly full a small one would pass."""
 
 
 class StoreFailure(Exception):
@@ -119,13 +123,18 @@ class Store:
             raise StoreFailure(str(error.orig)) from error
 
     def probe(self, time_us: int) -> None:
-        """Find out whether the store can commit. Raises ``StoreFailure``."""
+        """Find out whether the store can commit as much as a group. Raises ``StoreFailure``."""
         try:
-            with self._engine.begin() as connection:
-                connection.execute(delete(heartbeat))
-                connection.execute(insert(heartbeat), {"heartbeat_key": 1, "time_us": time_us})
+            for ballast in (_BALLAST, b""):
+                self._beat(time_us, ballast)
         except DatabaseError as error:
             raise StoreFailure(str(error.orig)) from error
+
+    def _beat(self, time_us: int, ballast: bytes) -> None:
+        row = {"heartbeat_key": 1, "time_us": time_us, "ballast": ballast}
+        with self._engine.begin() as connection:
+            connection.execute(delete(heartbeat))
+            connection.execute(insert(heartbeat), row)
 
     def close(self) -> None:
         """Close all connections and give up the lock. Idempotent."""

@@ -14,6 +14,14 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    _create_batches()
+    _create_heartbeat()
+    _create_attempts()
+    _create_calls()
+    _create_events()
+
+
+def _create_batches() -> None:
     op.create_table(
         "batches",
         sa.Column("batch_key", _KEY, autoincrement=True, nullable=False),
@@ -77,13 +85,20 @@ def upgrade() -> None:
         sqlite_where=sa.text("end_time_us = 0"),
         postgresql_where=sa.text("end_time_us = 0"),
     )
+
+
+def _create_heartbeat() -> None:
     op.create_table(
         "heartbeat",
         sa.Column("heartbeat_key", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("ballast", sa.LargeBinary(), nullable=False),
         sa.Column("time_us", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("heartbeat_key = 1", name=op.f("ck_heartbeat_single")),
         sa.PrimaryKeyConstraint("heartbeat_key", name=op.f("pk_heartbeat")),
     )
+
+
+def _create_attempts() -> None:
     op.create_table(
         "attempts",
         sa.Column("batch_key", _KEY, nullable=False),
@@ -122,6 +137,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("outcome IS NULL"),
         postgresql_where=sa.text("outcome IS NULL"),
     )
+
+
+def _create_calls() -> None:
     op.create_table(
         "calls",
         sa.Column("batch_key", _KEY, nullable=False),
@@ -173,6 +191,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'retrying'"),
         postgresql_where=sa.text("status = 'retrying'"),
     )
+
+
+def _create_events() -> None:
     op.create_table(
         "events",
         sa.Column("batch_key", _KEY, nullable=False),

@@ -1,0 +1,72 @@
+"""The table in three forms: for the terminal, as JSON, and as the section of the README."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from benchmarks.row import Row, number_text
+
+_BEGIN = "<!-- results: written by the run -->"
+_END = "<!-- end of results -->"
+_HEADINGS = ("what", "value", "±", "limit", "ratio", "goal", "met")
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """The table for a terminal."""
+    made = Table(*_HEADINGS)
+    for column in made.columns[1:5]:
+        column.justify = "right"
+    for row in rows:
+        style = "red" if row.met is False else None
+        made.add_row(*cells(row), style=style)
+    return made
+
+
+def cells(row: Row) -> list[str]:
+    """One row as text, in the order of the headings."""
+    met = {True: "yes", False: "no", None: ""}[row.met]
+    value = row.failure or f"{number_text(row.value)} {row.unit}"
+    spread = "" if row.spread is None else f"{row.spread:.0%}"
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    return [row.name, value, spread, number_text(row.limit), ratio, row.goal_text, met]
+
+
+def document(machine: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
+    """What ``latest.json`` holds."""
+    return {"machine": dict(machine), "rows": [row.document() for row in rows]}
+
+
+def write_json(path: Path, machine: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    """Write ``latest.json``."""
+    text = json.dumps(document(machine, rows), indent=2, ensure_ascii=False)
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def markdown(machine: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    """The machine and the table, as the README shows them."""
+    about = ", ".join(f"{name} {value}" for name, value in machine.items())
+    lines = [f"Machine: {about}.", "", _line(_HEADINGS), _line(["---"] * len(_HEADINGS))]
+    lines += [_line([cell.replace("|", "\\|") for cell in cells(row)]) for row in rows]
+    return "\n".join(lines)
+
+
+def replace_section(readme: str, section: str) -> str:
+    """The README with ``section`` between its markers.
+
+    Raises:
+      ValueError: a marker is missing.
+    """
+    before, begin, rest = readme.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"the markers {_BEGIN} and {_END} are missing")
+    return f"{before}{begin}\n\n{section}\n\n{end}{after}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,129 @@
+"""``simulate``: play worlds in which everything fails, and find out what breaks.
+
+A failure prints one line: the command that replays it, the commit it was found at, and the
+promise that was broken.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from batchcalls_simulator.books import BrokenPromise
+from batchcalls_simulator.cli.app import app, silence
+from batchcalls_simulator.world import Played, play
+
+FAILED = 1
+_HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    seed: int
+    played: Played | None
+    broken: str = ""
+
+
+@app.command("simulate")
+def simulate(
+    *,
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="How many worlds to play.")] = 20,
+    first: Annotated[int, typer.Option(min=0, metavar="SEED", help="The first seed.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="SEED", help="Play this one world.", show_default=False),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Worlds played at once.")] = 1,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first broken promise.")
+    ] = False,
+    log: Annotated[bool, typer.Option("--log", help="Print what happened, line by line.")] = False,
+) -> None:
+    """Run the real service in virtual worlds that fail, and check what it promises.
+
+    Exits with 1 if a promise was broken, and prints a line that replays it.
+    """
+    chosen = [seed] if seed is not None else list(range(first, first + seeds))
+    began = time.perf_counter()
+    played: list[Played] = []
+    failures = 0
+    for verdict in _verdicts(chosen, jobs):
+        if verdict.played is None:
+            failures += 1
+            typer.echo(_replay_line(verdict))
+            if fail_fast:
+                break
+            continue
+        played.append(verdict.played)
+        _tell_progress(len(played) + failures, len(chosen))
+        if log:
+            typer.echo("\n".join(verdict.played.log))
+    typer.echo(_summary(played, failures, time.perf_counter() - began))
+    if failures:
+        raise typer.Exit(FAILED)
+
+
+def _verdicts(seeds: Sequence[int], jobs: int) -> Iterator[_Verdict]:
+    """Each seed's verdict, in order."""
+    if jobs == 1 or len(seeds) == 1:
+        yield from map(_judge, seeds)
+        return
+    # Not forked: a child must not inherit what this process has open.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures: list[Future[_Verdict]] = [pool.submit(_judge, seed) for seed in seeds]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _judge(seed: int) -> _Verdict:
+    silence()
+    try:
+        return _Verdict(seed, play(seed))
+    except BrokenPromise as promise:
+        return _Verdict(seed, None, " ".join(str(promise).split()))
+
+
+def _replay_line(verdict: _Verdict) -> str:
+    commit = _commit()
+    at = f"at commit {commit}: " if commit else ""
+    return f"batchcalls-simulator simulate --seed {verdict.seed}  # {at}{verdict.broken}"
+
+
+def _commit() -> str:
+    """The commit of the checkout that this file is in, if it is in one."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _tell_progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        typer.echo(f"\r{done} of {total} worlds played{end}", err=True, nl=False)
+    elif done % 50 == 0:
+        typer.echo(f"{done} of {total} worlds played", err=True)
+
+
+def _summary(played: Sequence[Played], failures: int, took_s: float) -> str:
+    calls = sum(one.calls for one in played)
+    dials = sum(one.dials for one in played)
+    crashes = sum(one.crashes for one in played)
+    hours = sum(one.virtual_s for one in played) / _HOUR_S
+    return (
+        f"{len(played) + failures} seeds, {failures} failed; {calls:,} calls, {dials:,} dials,"
+        f" {crashes:,} crashes, {hours:,.1f} virtual hours in {took_s:.1f} s"
+    )

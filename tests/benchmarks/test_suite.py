@@ -1,0 +1,44 @@
+"""The suite, and its description."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.machine import machine
+from benchmarks.plot import write_goals_chart
+from benchmarks.row import Goal, Row
+from benchmarks.suite import SUITE
+from tests.house.tree import ROOT
+
+
+def test_every_benchmark_is_explained() -> None:
+    """The README has a section for each."""
+    readme = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert [one.name for one in SUITE if f"### {one.name}\n" not in readme] == []
+
+
+def test_an_unknown_row_is_refused_before_anything_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """With its name."""
+    with pytest.raises(SystemExit):
+        main(["--rows", "dispatch,dispatsch"])
+    assert "dispatsch" in capsys.readouterr().err
+
+
+def test_the_machine_is_described_without_its_name() -> None:
+    """No host, no user, no path."""
+    described = machine()
+    assert {"cpus", "cpu", "python", "sqlite", "commit"} <= set(described)
+    assert not any("/home" in str(value) for value in described.values())
+
+
+def test_the_chart_is_an_image(tmp_path: Path) -> None:
+    """One bar for each row with a goal; rows without are left out."""
+    rows = [
+        Row(name="good", value=3, unit="", goal=Goal(bound=2)),
+        Row(name="plain", value=3, unit=""),
+    ]
+    write_goals_chart(tmp_path / "chart.png", rows)
+    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")

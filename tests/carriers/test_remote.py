@@ -1,0 +1,282 @@
+"""A carrier in another process keeps the contract, whatever the wire does."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+
+import pytest
+import trio
+import trio.testing
+
+from batchcalls.carriers.base import (
+    CarrierError,
+    CarrierThrottled,
+    CarrierUnavailable,
+    Ended,
+    OutboundCall,
+    Progress,
+    StillUp,
+)
+from batchcalls.carriers.loader import load_carrier
+from batchcalls.carriers.remote import RemoteCarrier, create
+from batchcalls.core.model import Outcome
+from batchcalls.testing import check_carrier
+from tests.carriers import fake_carrier
+from tests.carriers.grpc_loop import with_grpc_loop
+from tests.carriers.process import (
+    FAKE_CARRIER,
+    WAIT_S,
+    CarrierProcess,
+    running_carrier,
+    running_simulator,
+)
+
+COMPLETES = "+15550100000"
+BUSY = "+15550100001"
+ENDLESS = "+15550100009"
+
+suffixes = count(1)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[CarrierProcess]:
+    """A simulator that tests leave running."""
+    with running_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[CarrierProcess]:
+    """A carrier that breaks off."""
+    with running_carrier(*FAKE_CARRIER) as carrier:
+        yield carrier
+
+
+def call(phone_number: str) -> OutboundCall:
+    return OutboundCall(
+        attempt_id=f"{phone_number}-{next(suffixes)}",
+        call_id="call_1_0",
+        batch_id="batch_1",
+        attempt_number=1,
+        phone_number=phone_number,
+        script=("Hello",),
+    )
+
+
+@asynccontextmanager
+async def connected(to: CarrierProcess) -> AsyncIterator[RemoteCarrier]:
+    carrier = create({"address": to.address})
+    try:
+        yield carrier
+    finally:
+        await carrier.aclose()
+
+
+def ignore(progress: Progress) -> None:
+    """For calls whose progress nobody asks about."""
+
+
+async def answered(carrier: RemoteCarrier, dialed: OutboundCall, nursery: trio.Nursery) -> None:
+    """Have it placed, and return when somebody has answered."""
+    there = trio.Event()
+
+    def report(progress: Progress) -> None:
+        if progress is Progress.ANSWERED:
+            there.set()
+
+    nursery.start_soon(carrier.place_call, dialed, report)
+    with trio.fail_after(WAIT_S):
+        await there.wait()
+
+
+async def ended(carrier: RemoteCarrier, attempt_id: str) -> Outcome:
+    """How a call ended, once it has."""
+    with trio.fail_after(WAIT_S):
+        while True:
+            found = await carrier.lookup(attempt_id)
+            if isinstance(found, Ended):
+                return found.result.outcome
+            await trio.sleep(0.01)
+
+
+@with_grpc_loop
+async def test_it_keeps_the_contract(simulator: CarrierProcess) -> None:
+    """All that can be proven of a carrier from outside holds for one in another process."""
+    with running_simulator(trunk_capacity="1") as one_line:
+        await check_carrier(
+            lambda: create({"address": simulator.address}),
+            completes=call(COMPLETES),
+            lasts=call(ENDLESS),
+            one_line=lambda: create({"address": one_line.address}),
+        )
+
+
+@with_grpc_loop
+async def test_a_call_is_told_as_it_goes(simulator: CarrierProcess) -> None:
+    """Progress and result are what the carrier tells."""
+    reported: list[Progress] = []
+    async with connected(simulator) as carrier:
+        dialed = call(COMPLETES)
+        result = await carrier.place_call(dialed, reported.append)
+        assert reported == [Progress.RINGING, Progress.ANSWERED]
+        assert result.outcome is Outcome.COMPLETED
+        assert result.carrier_call_id == f"sim_{dialed.attempt_id}"
+        assert result.carrier_code == "200"
+        assert await carrier.lookup(dialed.attempt_id) == Ended(result)
+
+
+@with_grpc_loop
+async def test_a_call_that_nobody_follows_goes_on(simulator: CarrierProcess) -> None:
+    """After ``aclose``, cancelling hangs up nothing: another process finds the call up."""
+    dialed = call(ENDLESS)
+    async with trio.open_nursery() as nursery:
+        async with connected(simulator) as carrier:
+            await answered(carrier, dialed, nursery)
+        nursery.cancel_scope.cancel()
+    async with connected(simulator) as another:
+        assert await another.lookup(dialed.attempt_id) == StillUp()
+        with pytest.raises(CarrierUnavailable, match="closed"):
+            await carrier.lookup(dialed.attempt_id)
+
+
+@with_grpc_loop
+async def test_a_hang_up_under_way_is_finished_before_closing() -> None:
+    """A call that was cancelled before ``aclose`` is over after it, however slow the carrier."""
+    with running_simulator() as simulator:
+        dialed, carrier = call(ENDLESS), create({"address": simulator.address})
+        async with trio.open_nursery() as closing, trio.open_nursery() as nursery:
+            await answered(carrier, dialed, nursery)
+            simulator.freeze()
+            nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await trio.testing.wait_all_tasks_blocked()
+                closing.start_soon(carrier.aclose)
+                await trio.testing.wait_all_tasks_blocked()
+                assert closing.child_tasks, "it waits"
+                simulator.thaw()
+        async with connected(simulator) as another:
+            assert await ended(another, dialed.attempt_id) is Outcome.CANCELED
+
+
+@with_grpc_loop
+async def test_nothing_there_is_unavailable() -> None:
+    """Without a connection nothing was sent, so the call may be dialed again."""
+    carrier = create({"address": f"127.0.0.1:{closed_port()}", "connect_timeout_s": "0.1"})
+    with pytest.raises(CarrierUnavailable, match="can't reach"):
+        await carrier.place_call(call(COMPLETES), ignore)
+    with pytest.raises(CarrierUnavailable, match="UNAVAILABLE"):
+        await carrier.lookup("attempt_1_0_1")
+    await carrier.aclose()
+
+
+@with_grpc_loop
+async def test_closing_ends_the_wait_for_a_connection() -> None:
+    """A dial that hasn't left yet never will."""
+    carrier = create({"address": f"127.0.0.1:{closed_port()}"})
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(expect_closed, carrier)
+        await trio.testing.wait_all_tasks_blocked()
+        await carrier.aclose()
+
+
+async def expect_closed(carrier: RemoteCarrier) -> None:
+    with pytest.raises(CarrierUnavailable, match="closed"):
+        await carrier.place_call(call(COMPLETES), ignore)
+
+
+@pytest.mark.parametrize(
+    ("number", "outcome"),
+    [
+        (fake_carrier.BREAKS, Outcome.BUSY),
+        (fake_carrier.JUST_ENDS, Outcome.REJECTED),
+        (fake_carrier.REPEATED, Outcome.COMPLETED),
+    ],
+)
+@with_grpc_loop
+async def test_a_call_lost_sight_of_is_asked_about(
+    fake: CarrierProcess, number: str, outcome: Outcome
+) -> None:
+    """However the telling breaks off, the end is what LookUp says in the end."""
+    async with connected(fake) as carrier:
+        assert (await carrier.place_call(call(number), ignore)).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        fake_carrier.FORGOTTEN,
+        fake_carrier.FULL_TOO_LATE,
+        fake_carrier.FULL_SAYS_SOMEBODY,
+        fake_carrier.SECRET,
+    ],
+)
+@with_grpc_loop
+async def test_a_call_that_nobody_knows_of_promises_nothing(
+    fake: CarrierProcess, number: str
+) -> None:
+    """Where a phone may have rung, no error says that the call may be dialed again."""
+    async with connected(fake) as carrier:
+        with pytest.raises(CarrierError) as raised:
+            await carrier.place_call(call(number), ignore)
+        assert not isinstance(raised.value, CarrierThrottled | CarrierUnavailable)
+
+
+@with_grpc_loop
+async def test_a_refusal_with_its_details_is_believed(fake: CarrierProcess) -> None:
+    """Throttled and down keep their promise over the wire."""
+    async with connected(fake) as carrier:
+        with pytest.raises(CarrierThrottled, match="refused") as throttled:
+            await carrier.place_call(call(fake_carrier.FULL), ignore)
+        assert throttled.value.retry_after_s == 7
+        with pytest.raises(CarrierUnavailable, match="refused"):
+            await carrier.place_call(call(fake_carrier.DOWN), ignore)
+
+
+@with_grpc_loop
+async def test_a_carrier_that_crashes_takes_its_calls_with_it() -> None:
+    """The one that comes back knows nothing, and nothing is promised."""
+    with running_simulator() as simulator:
+        carrier = create({"address": simulator.address})
+        with pytest.RaisesGroup(pytest.RaisesExc(CarrierError, match="doesn't know")):
+            async with trio.open_nursery() as nursery:
+                await answered(carrier, call(ENDLESS), nursery)
+                simulator.kill()
+                with running_simulator(port=simulator.port):
+                    await trio.sleep_forever()
+        await carrier.aclose()
+
+
+@with_grpc_loop
+async def test_a_frozen_carrier_delays_the_end_and_changes_nothing() -> None:
+    """A carrier that doesn't answer for a while is waited for, and nothing is dialed again."""
+    with running_simulator(talk_time="0.2") as simulator:
+        carrier = create({"address": simulator.address})
+        results = []
+
+        async def place(dialed: OutboundCall) -> None:
+            results.append(await carrier.place_call(dialed, ignore))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(place, call(COMPLETES))
+            await answered(carrier, call(COMPLETES), nursery)
+            simulator.freeze()
+            nursery.start_soon(place, call(COMPLETES))
+            await trio.testing.wait_all_tasks_blocked()
+            simulator.thaw()
+        assert [result.outcome for result in results] == [Outcome.COMPLETED] * 2
+        await carrier.aclose()
+
+
+def test_it_is_installed_as_grpc() -> None:
+    """The built-in carrier comes in by the door of everyone's carrier."""
+    assert isinstance(load_carrier("grpc", {"address": "localhost:1"}), RemoteCarrier)
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port

@@ -1,0 +1,148 @@
+"""The life-cycle tables, exhaustively: every status × every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+
+import pytest
+
+from batchcalls.core.lifecycle import (
+    BATCH,
+    CALL,
+    BatchStep,
+    CallStep,
+    IllegalStep,
+    next_batch,
+    next_call,
+)
+from batchcalls.core.model import BatchStatus, CallStatus
+
+LEGAL_CALL_STEPS = {
+    (CallStatus.PENDING, CallStep.DIAL): CallStatus.IN_PROGRESS,
+    (CallStatus.PENDING, CallStep.CANCEL): CallStatus.CANCELED,
+    (CallStatus.IN_PROGRESS, CallStep.COMPLETE): CallStatus.COMPLETED,
+    (CallStatus.IN_PROGRESS, CallStep.FAIL): CallStatus.FAILED,
+    (CallStatus.IN_PROGRESS, CallStep.CANCEL): CallStatus.CANCELED,
+    (CallStatus.IN_PROGRESS, CallStep.RETRY): CallStatus.RETRYING,
+    (CallStatus.IN_PROGRESS, CallStep.RETURN): CallStatus.PENDING,
+    (CallStatus.RETRYING, CallStep.DIAL): CallStatus.IN_PROGRESS,
+    (CallStatus.RETRYING, CallStep.CANCEL): CallStatus.CANCELED,
+}
+LEGAL_BATCH_STEPS = {
+    (BatchStatus.SCHEDULED, BatchStep.START): BatchStatus.RUNNING,
+    (BatchStatus.SCHEDULED, BatchStep.PAUSE): BatchStatus.PAUSED,
+    (BatchStatus.SCHEDULED, BatchStep.CANCEL): BatchStatus.CANCELING,
+    (BatchStatus.RUNNING, BatchStep.PAUSE): BatchStatus.PAUSED,
+    (BatchStatus.RUNNING, BatchStep.CANCEL): BatchStatus.CANCELING,
+    (BatchStatus.RUNNING, BatchStep.SETTLE_COMPLETED): BatchStatus.COMPLETED,
+    (BatchStatus.RUNNING, BatchStep.SETTLE_FAILED): BatchStatus.FAILED,
+    (BatchStatus.PAUSED, BatchStep.RESUME): BatchStatus.RUNNING,
+    (BatchStatus.PAUSED, BatchStep.RESCHEDULE): BatchStatus.SCHEDULED,
+    (BatchStatus.PAUSED, BatchStep.CANCEL): BatchStatus.CANCELING,
+    (BatchStatus.PAUSED, BatchStep.SETTLE_COMPLETED): BatchStatus.COMPLETED,
+    (BatchStatus.PAUSED, BatchStep.SETTLE_FAILED): BatchStatus.FAILED,
+    (BatchStatus.CANCELING, BatchStep.CANCEL): BatchStatus.CANCELING,
+    (BatchStatus.CANCELING, BatchStep.SETTLE_CANCELED): BatchStatus.CANCELED,
+}
+
+Status = BatchStatus | CallStatus
+Moves = Mapping[Status, Iterable[Status]]
+
+CALL_MOVES: Moves = {status: set(steps.values()) for status, steps in CALL.items()}
+BATCH_MOVES: Moves = {status: set(steps.values()) for status, steps in BATCH.items()}
+
+
+def reachable(start: Status, moves: Moves) -> set[Status]:
+    """Every status that some way of steps leads to from ``start``, which is one of them."""
+    seen: set[Status] = set()
+    todo = [start]
+    while todo:
+        status = todo.pop()
+        if status not in seen:
+            seen.add(status)
+            todo.extend(moves[status])
+    return seen
+
+
+@pytest.mark.parametrize(("status", "step"), list(product(CallStatus, CallStep)))
+def test_every_step_of_a_call_is_legal_or_refused(status: CallStatus, step: CallStep) -> None:
+    """A call's step leads where this list says; a step that isn't in it raises."""
+    if (status, step) in LEGAL_CALL_STEPS:
+        assert next_call(status, step) is LEGAL_CALL_STEPS[status, step]
+    else:
+        with pytest.raises(IllegalStep) as raised:
+            next_call(status, step)
+        assert (raised.value.status, raised.value.step) == (status, step)
+
+
+@pytest.mark.parametrize(("status", "step"), list(product(BatchStatus, BatchStep)))
+def test_every_step_of_a_batch_is_legal_or_refused(status: BatchStatus, step: BatchStep) -> None:
+    """A batch's step leads where this list says; a step that isn't in it raises."""
+    if (status, step) in LEGAL_BATCH_STEPS:
+        assert next_batch(status, step) is LEGAL_BATCH_STEPS[status, step]
+    else:
+        with pytest.raises(IllegalStep) as raised:
+            next_batch(status, step)
+        assert (raised.value.status, raised.value.step) == (status, step)
+
+
+def test_the_tables_name_every_status() -> None:
+    """No status is forgotten, not even one that has no way out."""
+    assert set(CALL) == set(CallStatus)
+    assert set(BATCH) == set(BatchStatus)
+
+
+@pytest.mark.parametrize("status", CallStatus)
+def test_a_call_is_final_where_no_step_leads_out(status: CallStatus) -> None:
+    """What the records call final and what the table says is the same."""
+    assert status.final == (not CALL[status])
+
+
+@pytest.mark.parametrize("status", BatchStatus)
+def test_a_batch_is_final_where_no_step_leads_out(status: BatchStatus) -> None:
+    """What the records call final and what the table says is the same."""
+    assert status.final == (not BATCH[status])
+
+
+@pytest.mark.parametrize("status", CallStatus)
+def test_every_call_can_end(status: CallStatus) -> None:
+    """From every status of a call, some final one can be reached."""
+    assert any(end.final for end in reachable(status, CALL_MOVES))
+
+
+@pytest.mark.parametrize("status", BatchStatus)
+def test_every_batch_can_end(status: BatchStatus) -> None:
+    """From every status of a batch, some final one can be reached."""
+    assert any(end.final for end in reachable(status, BATCH_MOVES))
+
+
+def test_no_status_is_out_of_reach() -> None:
+    """From the first status of a call and of a batch, every other one can be reached."""
+    assert reachable(CallStatus.PENDING, CALL_MOVES) == set(CallStatus)
+    assert reachable(BatchStatus.SCHEDULED, BATCH_MOVES) == set(BatchStatus)
+
+
+def test_nothing_leads_back_from_canceling_to_dialing() -> None:
+    """A cancel is for good: the only way on is canceled."""
+    assert reachable(BatchStatus.CANCELING, BATCH_MOVES) == {
+        BatchStatus.CANCELING,
+        BatchStatus.CANCELED,
+    }
+
+
+def test_only_dialing_brings_a_call_up() -> None:
+    """There is one way into ``in_progress``, so one place where an attempt begins."""
+    ways = {
+        step
+        for steps in CALL.values()
+        for step, target in steps.items()
+        if target is CallStatus.IN_PROGRESS
+    }
+    assert ways == {CallStep.DIAL}
+
+
+def test_the_refusal_says_what_was_tried() -> None:
+    """The message names the step and the status, in the words of the documents."""
+    with pytest.raises(IllegalStep, match=r"^'resume' is not possible while completed$"):
+        next_batch(BatchStatus.COMPLETED, BatchStep.RESUME)

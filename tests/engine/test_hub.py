@@ -1,0 +1,199 @@
+"""The hub wakes watchers, and its ring joins the store without a gap or a repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from random import Random
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from batchcalls.core.model import Batch, BatchStatus, Counts, Event, EventType
+from batchcalls.engine.engine import Engine
+from batchcalls.engine.hub import Hub, Watch
+from batchcalls.store import queries
+from batchcalls.store.journal import Published
+from tests.engine.world import World, people, retry, run_virtual, simulator, spec
+
+
+def published(sequence: int, batch_id: str = "batch_a") -> Published:
+    event = Event(
+        sequence=sequence,
+        type=EventType.CALL_STARTED,
+        time_us=1,
+        batch_id=batch_id,
+        counts=Counts(),
+    )
+    return Published(event, b"%d" % sequence)
+
+
+def batch(batch_id: str = "batch_a") -> Batch:
+    return Batch(spec=spec(batch_id), status=BatchStatus.RUNNING, counts=Counts())
+
+
+def publish(hub: Hub, *sequences: int, batch_id: str = "batch_a") -> None:
+    events = [published(sequence, batch_id) for sequence in sequences]
+    hub.committed([], events, [batch(batch_id)])
+
+
+def sequences(found: list[Published] | None) -> list[int] | None:
+    return None if found is None else [one.event.sequence for one in found]
+
+
+def ignore() -> None:
+    """For watchers whose waking nobody asks about."""
+
+
+def test_watchers_hear_of_their_own_batch_alone() -> None:
+    """One call for each commit that touched it, however many events that had."""
+    hub = Hub()
+    heard: list[str] = []
+    hub.watch("batch_a", partial(heard.append, "first"))
+    hub.watch("batch_a", partial(heard.append, "second"))
+    hub.watch("batch_b", partial(heard.append, "other"))
+    publish(hub, 1, 2, 3)
+    assert sorted(heard) == ["first", "second"]
+    publish(hub, 1, batch_id="batch_b")
+    assert heard[2:] == ["other"]
+
+
+def test_who_has_left_hears_no_more() -> None:
+    """Leaving twice is leaving once, and the last to leave frees the memory."""
+    hub = Hub()
+    heard: list[int] = []
+    with hub.watch("batch_a", lambda: heard.append(1)) as watch:
+        publish(hub, 1)
+    watch.close()
+    publish(hub, 2)
+    assert heard == [1]
+    assert hub.watchers == 0
+    assert "0 batches" in repr(hub)
+
+
+def test_a_watcher_may_leave_while_it_is_told() -> None:
+    """The others of the same commit are told all the same."""
+    hub = Hub()
+    heard: list[int] = []
+    watches: list[Watch] = []
+
+    def leave_all() -> None:
+        heard.append(1)
+        for watch in watches:
+            watch.close()
+
+    watches.extend(hub.watch("batch_a", leave_all) for _ in range(3))
+    publish(hub, 1)
+    assert len(heard) == 3
+    assert hub.watchers == 0
+
+
+def test_closing_wakes_everybody() -> None:
+    """At shutdown each watcher is called once more, and finds the hub closed."""
+    hub = Hub()
+    found: list[bool] = []
+    hub.watch("batch_a", lambda: found.append(hub.closed))
+    hub.watch("batch_b", lambda: found.append(hub.closed))
+    hub.close()
+    assert found == [True, True]
+
+
+def test_the_ring_gives_what_it_has() -> None:
+    """Beyond a sequence that it knows: the events, up to the limit; at the end: none."""
+    hub = Hub()
+    hub.watch("batch_a", ignore)
+    publish(hub, 5, 6)
+    publish(hub, 7, 8)
+    assert sequences(hub.recent("batch_a", 4, 10)) == [5, 6, 7, 8]
+    assert sequences(hub.recent("batch_a", 5, 2)) == [6, 7]
+    assert sequences(hub.recent("batch_a", 8, 10)) == []
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_what_lies_before_the_ring_is_the_stores(after: int) -> None:
+    """A reader who is further back than the ring is sent to the store."""
+    hub = Hub()
+    assert hub.recent("batch_a", after, 10) is None
+    hub.watch("batch_a", ignore)
+    assert hub.recent("batch_a", after, 10) is None
+    publish(hub, 5, 6)
+    assert hub.recent("batch_a", after, 10) is None
+
+
+def test_the_ring_is_short() -> None:
+    """It forgets the oldest: memory is bounded, however long the log."""
+    hub = Hub()
+    hub.watch("batch_a", ignore)
+    publish(hub, *range(1, 10_001))
+    assert hub.recent("batch_a", 0, 10) is None
+    found = hub.recent("batch_a", 10_000 - 1_024, 2_000)
+    assert sequences(found) == list(range(10_000 - 1_023, 10_001))
+
+
+async def read_to_the_end(
+    engine: Engine, *, after: int, limit: int, pause: Callable[[], float]
+) -> list[int]:
+    """Follow a batch's events as a stream does: from the ring if it can, else from the store."""
+    found: list[int] = []
+    rung = trio.Event()
+
+    def ring() -> None:
+        rung.set()
+
+    with engine.hub.watch("batch_a", ring):
+        while True:
+            rung = trio.Event()  # before the look, so that no ring is lost
+            new = sequences(engine.hub.recent("batch_a", after, limit))
+            if new is None:
+                query = partial(queries.event_page, batch_id="batch_a", after=after, limit=limit)
+                page = await engine.read(query)
+                assert page is not None
+                new = [sequence for sequence, _ in page.events]
+            found += new
+            after = found[-1] if found else after
+            await trio.sleep(pause())
+            if not new:
+                batch = await engine.batch("batch_a")
+                if batch.status.final and batch.last_sequence == after:
+                    return found
+                await rung.wait()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ring_and_store_join_without_a_gap(seed: int) -> None:
+    """Readers of any speed, from any sequence, at any time, read every event once, in order."""
+    random = Random(seed)
+    ranges: list[tuple[list[int], int]] = []
+
+    async def read(engine: Engine, lag_s: float) -> None:
+        await trio.sleep(random.uniform(0, 60))
+        after = random.randrange((await engine.batch("batch_a")).last_sequence)
+        limit = random.choice([20, 100, 1_000])
+        found = await read_to_the_end(
+            engine, after=after, limit=limit, pause=lambda: random.uniform(0, lag_s)
+        )
+        ranges.append((found, after))
+
+    async def main() -> int:
+        with World(simulator(busy_rate=0.4, talk_time="uniform:0,10")) as world:
+            async with world.life() as engine:
+                await engine.submit(spec(concurrency=60, retry=retry(3, 5)), people(400))
+                async with trio.open_nursery() as nursery:
+                    for lag_s in (0.0, 0.1, 1.0, 30.0):
+                        nursery.start_soon(read, engine, lag_s)
+            return world.batch().last_sequence
+
+    last = run_virtual(main)
+    assert len(ranges) == 4
+    for found, after in ranges:
+        assert found == list(range(after + 1, last + 1))
+
+
+async def test_health_is_not_the_watchers_business(autojump_clock: MockClock) -> None:
+    """A store that fails wakes nobody: nothing of the batch has changed."""
+    hub = Hub()
+    heard: list[int] = []
+    hub.watch("batch_a", lambda: heard.append(1))
+    hub.health_changed(healthy=False)
+    assert heard == []

@@ -1,0 +1,111 @@
+"""What a server that has worked shows at ``/metrics``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from batchcalls.metrics.table import METRICS
+from batchcalls.v1 import batch_calls_service_pb2 as messages
+from tests.system.requests import batch, numbers
+from tests.system.server import Place, Server, eventually, running_server
+
+DECLARED = {metric.name.removesuffix("_total"): metric for metric in METRICS}
+PEOPLE = ["+15550100001", "+15550100006", "+15550100007", *numbers(20)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that has seen one batch through, and was watched and asked nonsense meanwhile."""
+    place = Place(folder=tmp_path_factory.mktemp("metrics"), carrier={"calls_per_second": "500"})
+    with running_server(place) as server, server.stub() as stub:
+        batch_id = stub.SubmitBatch(batch(PEOPLE, attempts=2, labels={"a": "b"})).batch.batch_id
+        for _ in stub.WatchBatch(messages.WatchBatchRequest(batch_id=batch_id)):
+            pass
+        with pytest.raises(grpc.RpcError):
+            stub.GetBatch(messages.GetBatchRequest(batch_id="batch_nobody"))
+        eventually(lambda: server.metric("batchcalls_loop_lag_seconds_count"))
+        yield server
+
+
+def test_every_declared_metric_is_there_and_no_other(server: Server) -> None:
+    """The table is the whole truth: names, kinds, help texts and labels."""
+    families = {family.name: family for family in text_string_to_metric_families(server.metrics())}
+    assert families.keys() == DECLARED.keys()
+    for name, family in families.items():
+        metric = DECLARED[name]
+        assert (family.type, family.documentation) == (metric.kind, metric.help)
+        for sample in family.samples:
+            assert sample.labels.keys() - {"le"} == set(metric.labels)
+
+
+def test_after_a_run_every_counted_thing_has_a_sample(server: Server) -> None:
+    """Nothing is declared that nobody feeds, but for what only a throttled carrier would."""
+    text = server.metrics()
+    unfed = [
+        metric.name for metric in METRICS if not re.search(rf"^{metric.name}\w*[{{ ]", text, re.M)
+    ]
+    assert unfed == ["batchcalls_dials_returned_total"]
+
+
+def test_the_counts_are_those_of_the_batch(server: Server) -> None:
+    """23 calls, two of them dialed twice: one in vain, one with success."""
+    outcomes = {"completed": 21.0, "busy": 1.0, "voicemail": 1.0}
+    for outcome, count in outcomes.items():
+        labels = f'{{carrier="simulator",outcome="{outcome}"}}'
+        assert server.metric(f"batchcalls_calls_total{labels}") == count
+        extra = 2.0 if outcome == "busy" else 0.0
+        assert server.metric(f"batchcalls_attempts_total{labels}") == count + extra
+    assert server.metric('batchcalls_batches_total{status="submitted"}') == 1
+    assert server.metric('batchcalls_batches_total{status="completed"}') == 1
+    assert server.metric('batchcalls_events_total{type="batch.call_started"}') == 25
+    assert server.metric('batchcalls_schedule_to_dial_seconds_count{carrier="simulator"}') == 25
+    assert server.metric('batchcalls_calls_per_second_limit{scope="simulator"}') == 500
+
+
+def test_at_rest_the_gauges_are_at_rest(server: Server) -> None:
+    """No call is up, none waits, nobody watches, all is well."""
+    quiet = ("batchcalls_calls_in_progress", "batchcalls_queue_calls", "batchcalls_open_batches")
+    samples = [
+        sample
+        for family in text_string_to_metric_families(server.metrics())
+        if family.name in quiet
+        for sample in family.samples
+    ]
+    assert {sample.value for sample in samples} == {0.0}
+    assert server.metric("batchcalls_watchers") == 0
+    assert server.metric("batchcalls_oldest_due_seconds") == 0
+    assert server.metric("batchcalls_store_healthy") == 1
+    assert server.metric('batchcalls_carrier_up{carrier="simulator"}') == 1
+
+
+def test_no_label_says_who_was_called(server: Server) -> None:
+    """Neither a batch, nor a call, nor a number is ever a label's value."""
+    values = {
+        value
+        for family in text_string_to_metric_families(server.metrics())
+        for sample in family.samples
+        for name, value in sample.labels.items()
+        if name != "le"
+    }
+    assert not [value for value in values if re.search(r"\d{3}|^batch_|^call_|://", value)]
+
+
+def test_rpcs_are_counted_under_the_usual_labels(server: Server) -> None:
+    """By kind, service, method and code, as servers in other languages do."""
+    counted = {
+        (sample.labels["grpc_type"], sample.labels["grpc_method"], sample.labels["grpc_code"])
+        for family in text_string_to_metric_families(server.metrics())
+        if family.name == "grpc_server_handled"
+        for sample in family.samples
+        if sample.labels["grpc_service"] == "batchcalls.v1.BatchCallsService"
+    }
+    assert counted == {
+        ("unary", "SubmitBatch", "OK"),
+        ("unary", "GetBatch", "NOT_FOUND"),
+        ("server_stream", "WatchBatch", "OK"),
+    }

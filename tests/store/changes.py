@@ -1,0 +1,152 @@
+"""Changes of a small batch, for tests of what the store makes of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from batchcalls.core.changes import (
+    BatchSubmitted,
+    CallAnswered,
+    CallDialed,
+    CallEnded,
+    CallReturned,
+    CallsCanceled,
+    Change,
+    RetryScheduled,
+)
+from batchcalls.core.ledger import Ledger
+from batchcalls.core.model import (
+    Attempt,
+    BatchSpec,
+    CallSpec,
+    CallStatus,
+    Outcome,
+    Script,
+    attempt_id,
+)
+from batchcalls.store.group import Group, Write
+
+NOW_US: Final = 1_700_000_000_000_000
+SECOND_US: Final = 1_000_000
+
+
+def call_spec(position: int = 0, **fields: Any) -> CallSpec:
+    return CallSpec(phone_number=f"+1999{position:07d}", script=Script(text="Hello"), **fields)
+
+
+def submitted(
+    batch_id: str = "batch_a",
+    *,
+    calls: int = 3,
+    request_id: str = "",
+    digest: bytes = b"",
+    time_us: int = NOW_US,
+) -> BatchSubmitted:
+    spec = BatchSpec(
+        batch_id=batch_id,
+        concurrency=10,
+        carrier="simulator",
+        request_id=request_id,
+        request_digest=digest,
+    )
+    specs = [call_spec(position) for position in range(calls)]
+    return BatchSubmitted(batch_id=batch_id, time_us=time_us, spec=spec, calls=specs)
+
+
+def attempt(
+    position: int = 0,
+    number: int = 1,
+    dial: int = 1,
+    outcome: Outcome | None = None,
+    *,
+    batch_id: str = "batch_a",
+) -> Attempt:
+    return Attempt(
+        attempt_id=attempt_id(batch_id, position, dial),
+        number=number,
+        carrier="simulator",
+        start_time_us=NOW_US,
+        outcome=outcome,
+        end_time_us=NOW_US + SECOND_US if outcome else 0,
+    )
+
+
+def dialed(
+    position: int = 0, number: int = 1, dial: int = 1, *, batch_id: str = "batch_a"
+) -> CallDialed:
+    return CallDialed(
+        batch_id=batch_id,
+        time_us=NOW_US,
+        position=position,
+        source=CallStatus.PENDING if number == 1 else CallStatus.RETRYING,
+        dial=dial,
+        due_time_us=NOW_US,
+        attempt=attempt(position, number, dial, batch_id=batch_id),
+    )
+
+
+def answered(
+    position: int = 0, number: int = 1, dial: int = 1, *, batch_id: str = "batch_a"
+) -> CallAnswered:
+    return CallAnswered(
+        batch_id=batch_id,
+        time_us=NOW_US,
+        position=position,
+        attempt=attempt(position, number, dial, batch_id=batch_id),
+    )
+
+
+def completed(
+    position: int = 0, number: int = 1, dial: int = 1, *, batch_id: str = "batch_a"
+) -> CallEnded:
+    return CallEnded(
+        batch_id=batch_id,
+        time_us=NOW_US + SECOND_US,
+        position=position,
+        status=CallStatus.COMPLETED,
+        attempt=attempt(position, number, dial, Outcome.COMPLETED, batch_id=batch_id),
+    )
+
+
+def retried(position: int = 0, number: int = 1, dial: int = 1) -> RetryScheduled:
+    return RetryScheduled(
+        batch_id="batch_a",
+        time_us=NOW_US + SECOND_US,
+        position=position,
+        attempt=attempt(position, number, dial, Outcome.BUSY),
+        due_time_us=NOW_US + 60 * SECOND_US,
+    )
+
+
+def returned(position: int = 0, number: int = 1, dial: int = 1) -> CallReturned:
+    return CallReturned(
+        batch_id="batch_a",
+        time_us=NOW_US + SECOND_US,
+        position=position,
+        attempt=attempt(position, number, dial, Outcome.THROTTLED),
+    )
+
+
+def canceled(*positions: int) -> CallsCanceled:
+    waiting = [(position, CallStatus.PENDING) for position in positions]
+    return CallsCanceled(batch_id="batch_a", time_us=NOW_US, calls=waiting)
+
+
+class Books:
+    """The ledgers behind a series of groups, kept as the journal would keep them."""
+
+    def __init__(self) -> None:
+        self._ledgers: dict[str, Ledger] = {}
+
+    def group(self, *changes: Change) -> Group:
+        """The group of those changes, which happen now."""
+        group = Group()
+        for change in changes:
+            if isinstance(change, BatchSubmitted):
+                self._ledgers[change.batch_id] = Ledger.opened(
+                    change.spec, total_calls=len(change.calls), time_us=change.time_us
+                )
+            ledger = self._ledgers[change.batch_id]
+            group.writes.append(Write(change, ledger.apply(change)))
+            group.batches[change.batch_id] = ledger.snapshot()
+        return group

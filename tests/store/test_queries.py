@@ -1,0 +1,377 @@
+"""Queries give what a plain search through all rows gives, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import Any, Final
+
+import pytest
+import sqlalchemy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, insert
+
+from batchcalls.core.model import BatchStatus, CallStatus, EventType, Outcome
+from batchcalls.store import queries, schema
+from batchcalls.store.queries import QueueHead, StoredCall
+from batchcalls.store.records import batch_row, call_rows
+from batchcalls.store.store import Store
+from batchcalls.wire.spec import call_spec_to_proto
+from tests.store.changes import (
+    NOW_US,
+    SECOND_US,
+    Books,
+    call_spec,
+    canceled,
+    completed,
+    dialed,
+    retried,
+    submitted,
+)
+
+_BATCHES: Final = count(1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a call of a batch stands."""
+
+    status: CallStatus
+    priority: int = 0
+    due_s: int = 0
+    outcome: Outcome | None = None
+
+
+PENDING = st.builds(Place, st.just(CallStatus.PENDING), st.integers(-1, 1))
+RETRYING = st.builds(
+    Place, st.just(CallStatus.RETRYING), st.integers(-1, 1), st.integers(-3, 3), st.just("busy")
+)
+ELSEWHERE = st.builds(
+    Place,
+    st.sampled_from([CallStatus.IN_PROGRESS, CallStatus.COMPLETED, CallStatus.FAILED]),
+    outcome=st.sampled_from([None, Outcome.BUSY, Outcome.COMPLETED]),
+)
+PLACES = st.lists(st.one_of(PENDING, RETRYING, ELSEWHERE), max_size=25)
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Store]:
+    store = Store.open("sqlite://")
+    yield store
+    store.close()
+
+
+def fill(store: Store, places: Sequence[Place]) -> tuple[int, str]:
+    """Store a batch whose calls stand at those places; return its key and id."""
+    batch_id = f"batch_{next(_BATCHES)}"
+    group = Books().group(submitted(batch_id, calls=len(places) + 1))
+
+    def write(connection: Connection) -> int:
+        result = connection.execute(insert(schema.batches), batch_row(group.batches[batch_id]))
+        assert result.inserted_primary_key is not None
+        key = int(result.inserted_primary_key[0])
+        rows = [
+            row | _place_row(place, row["position"])
+            for row, place in zip(call_rows(key, submitted(calls=len(places))), places, strict=True)
+        ]
+        if rows:
+            connection.execute(insert(schema.calls), rows)
+        connection.commit()
+        return key
+
+    return store.read_latest(write), batch_id
+
+
+def _place_row(place: Place, position: int) -> dict[str, Any]:
+    tried = place.status is not CallStatus.PENDING
+    retrying = place.status is CallStatus.RETRYING
+    return {
+        "status": place.status,
+        "outcome": place.outcome,
+        "priority": place.priority,
+        "spec": call_spec_to_proto(
+            call_spec(position, priority=place.priority)
+        ).SerializeToString(),
+        "attempts": int(tried),
+        "dials": 2 * tried,
+        "due_time_us": NOW_US + place.due_s * SECOND_US if retrying else 0,
+    }
+
+
+def positions(found: Sequence[StoredCall]) -> list[int]:
+    return [call.position for call in found]
+
+
+@settings(max_examples=40)
+@given(places=PLACES, limit=st.integers(1, 30))
+def test_the_head_of_the_queue_is_the_head_of_a_plain_sort(
+    store: Store, places: list[Place], limit: int
+) -> None:
+    """Ready: by priority, retries first, by position. Waiting: by due time. Complete: all of it."""
+    key, _ = fill(store, places)
+    ready, waiting = _plainly_ready(places), _plainly_waiting(places)
+    for after in [None, (-1, 7), *waiting]:
+        after_us = after and (NOW_US + after[0] * SECOND_US, after[1])
+        query = partial(queries.queue_head, key=key, now_us=NOW_US, after=after_us, limit=limit)
+        head: QueueHead = store.read_latest(query)
+        later = [place[1] for place in waiting if place > (after or (0, 2**31))]
+        assert positions(head.ready) == ready[:limit]
+        assert positions(head.waiting) == later[:limit]
+        assert head.ready_complete == (len(ready) < limit)
+        assert head.waiting_complete == (len(later) < limit)
+        for call in [*head.ready, *head.waiting]:
+            assert call.spec == call_spec(call.position, priority=places[call.position].priority)
+
+
+def _plainly_ready(places: Sequence[Place]) -> list[int]:
+    keyed = []
+    for position, place in enumerate(places):
+        due = place.status is CallStatus.RETRYING and place.due_s <= 0
+        if due or place.status is CallStatus.PENDING:
+            keyed.append((-place.priority, not due, position))
+    return [position for *_, position in sorted(keyed)]
+
+
+def _plainly_waiting(places: Sequence[Place]) -> list[tuple[int, int]]:
+    return sorted(
+        (place.due_s, position)
+        for position, place in enumerate(places)
+        if place.status is CallStatus.RETRYING
+    )
+
+
+@given(places=PLACES, limit=st.integers(1, 30))
+def test_undialed_calls_are_the_pending_and_the_retrying(
+    store: Store, places: list[Place], limit: int
+) -> None:
+    """Each with its status, up to the limit, and none twice."""
+    key, _ = fill(store, places)
+    found = store.read_latest(lambda read: queries.undialed_calls(read, key, limit=limit))
+    waiting = {
+        (position, place.status)
+        for position, place in enumerate(places)
+        if place.status in (CallStatus.PENDING, CallStatus.RETRYING)
+    }
+    assert len(set(found)) == len(found) == min(limit, len(waiting))
+    assert set(found) <= waiting
+
+
+@given(
+    places=PLACES,
+    limit=st.integers(1, 10),
+    statuses=st.sets(st.sampled_from(CallStatus), max_size=3),
+    outcomes=st.sets(st.sampled_from([Outcome.BUSY, Outcome.COMPLETED, Outcome.FAILED])),
+)
+def test_pages_of_calls_are_complete_and_without_repeats(
+    store: Store,
+    places: list[Place],
+    limit: int,
+    statuses: set[CallStatus],
+    outcomes: set[Outcome],
+) -> None:
+    """Whatever the filter, the pages together are all calls that pass it, in order."""
+    _, batch_id = fill(store, places)
+    found: list[int] = []
+    after: int | None = -1
+    while after is not None:
+        page, after = store.read(
+            partial(
+                queries.call_page,
+                batch_id=batch_id,
+                after=after,
+                limit=limit,
+                statuses=statuses,
+                outcomes=outcomes,
+            )
+        )
+        assert len(page) == limit or after is None
+        assert len(found) <= len(places)
+        found += [call.position for call in page]
+    assert found == [
+        position
+        for position, place in enumerate(places)
+        if (not statuses or place.status in statuses)
+        and (not outcomes or place.outcome in outcomes)
+    ]
+
+
+@pytest.fixture(scope="module")
+def batches() -> Iterator[Store]:
+    store = Store.open("sqlite://")
+    for number in range(7):
+        books, name = Books(), f"batch_{number}"
+        store.commit(books.group(submitted(name, calls=1)))
+        if number % 2:
+            store.commit(books.group(dialed(batch_id=name)))
+            store.commit(books.group(completed(batch_id=name)))
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("limit", range(1, 9))
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ((), [6, 5, 4, 3, 2, 1, 0]),
+        ((BatchStatus.COMPLETED,), [5, 3, 1]),
+        ((BatchStatus.RUNNING, BatchStatus.PAUSED), [6, 4, 2, 0]),
+        ((BatchStatus.FAILED,), []),
+    ],
+)
+def test_pages_of_batches_are_complete_and_without_repeats(
+    batches: Store, limit: int, statuses: tuple[BatchStatus, ...], expected: list[int]
+) -> None:
+    """Newest first, whatever the filter and the size of the pages."""
+    found: list[str] = []
+    before: int | None = None
+    while True:
+        page, before = batches.read(
+            partial(queries.batch_page, before=before, limit=limit, statuses=statuses)
+        )
+        found += [batch.batch_id for batch in page]
+        if before is None:
+            break
+    assert found == [f"batch_{number}" for number in expected]
+
+
+def test_unfinished_batches_are_those_that_have_not_ended(batches: Store) -> None:
+    """What recovery finds: oldest first, with the keys under which they are written."""
+    found = batches.read(queries.unfinished_batches)
+    assert [batch.batch_id for _, batch in found] == ["batch_0", "batch_2", "batch_4", "batch_6"]
+    assert [key for key, _ in found] == [batches.key(batch.batch_id) for _, batch in found]
+
+
+@pytest.fixture(scope="module")
+def log() -> Iterator[Store]:
+    """A batch of three calls with a log of nine events."""
+    store, books = Store.open("sqlite://"), Books()
+    store.commit(books.group(submitted(calls=3)))
+    for position in range(2):
+        store.commit(books.group(dialed(position)))
+        store.commit(books.group(completed(position)))
+    store.commit(books.group(dialed(2)))
+    store.commit(books.group(retried(2)))
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("limit", range(1, 9))
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        ((), [1, 2, 3, 4, 5, 6, 7]),
+        ((EventType.CALL_STARTED,), [2, 4, 6]),
+        ((EventType.CALL_COMPLETED, EventType.CALL_RETRY_SCHEDULED), [3, 5, 7]),
+        ((EventType.BATCH_CANCELED,), []),
+    ],
+)
+def test_pages_of_events_are_complete_and_without_repeats(
+    log: Store, limit: int, types: tuple[EventType, ...], expected: list[int]
+) -> None:
+    """From any sequence on, each event that passes the filter comes once, in order."""
+    for start in range(9):
+        found: list[int] = []
+        after = start
+        while True:
+            page = log.read(
+                partial(
+                    queries.event_page, batch_id="batch_a", after=after, limit=limit, types=types
+                )
+            )
+            assert page is not None
+            assert (page.last_sequence, page.final) == (7, False)
+            if not page.events:
+                break
+            found += [sequence for sequence, _ in page.events]
+            after = found[-1]
+        assert found == [sequence for sequence in expected if sequence > start]
+
+
+def test_an_ended_log_says_so(batches: Store) -> None:
+    """A reader at the end of a final batch's log knows that nothing will follow."""
+    page = batches.read(lambda read: queries.event_page(read, "batch_1", after=4, limit=9))
+    assert page is not None
+    assert (list(page.events), page.last_sequence, page.final) == ([], 4, True)
+
+
+def test_what_does_not_exist_is_none(log: Store) -> None:
+    """No batch, no call, no log."""
+    assert log.read(lambda read: queries.batch(read, "batch_x")) is None
+    assert log.read(lambda read: queries.call(read, "batch_x", 0)) is None
+    assert log.read(lambda read: queries.call(read, "batch_a", 3)) is None
+    assert log.read(lambda read: queries.event_page(read, "batch_x", after=0, limit=9)) is None
+    assert log.read(lambda read: queries.call_page(read, "batch_x", after=-1, limit=9)) == (
+        [],
+        None,
+    )
+
+
+def test_open_calls_are_those_with_an_intent_and_no_outcome(store: Store) -> None:
+    """Each as it was before the dial, so that the next one gets the next number."""
+    fresh, books = Store.open("sqlite://"), Books()
+    fresh.commit(books.group(submitted(calls=4)))
+    fresh.commit(books.group(dialed(0), dialed(1), dialed(2)))
+    fresh.commit(books.group(completed(0), retried(1)))
+    fresh.commit(books.group(dialed(1, number=2, dial=2)))
+    key = fresh.key("batch_a")
+    found = fresh.read(lambda read: queries.open_calls(read, key, "batch_a"))
+    assert [(each.call.position, each.call.attempts, each.call.dials) for each in found] == [
+        (1, 1, 1),
+        (2, 0, 0),
+    ]
+    assert [each.attempt for each in found] == [dialed(1, 2, 2).attempt, dialed(2).attempt]
+    fresh.close()
+
+
+def test_a_call_comes_with_its_attempts(log: Store) -> None:
+    """One call by its position, as the page shows it."""
+    page, _ = log.read(lambda read: queries.call_page(read, "batch_a", after=-1, limit=9))
+    assert [len(call.attempts) for call in page] == [1, 1, 1]
+    for call in page:
+        one = partial(queries.call, batch_id="batch_a", position=call.position)
+        assert log.read(one) == call
+
+
+def test_the_head_of_a_long_queue_is_read_along_its_indexes(store: Store) -> None:
+    """Fresh calls and later retries come in index order: what lies behind them costs nothing."""
+    plans: list[list[str]] = []
+
+    def explain(connection: Connection) -> None:
+        def note(*arguments: Any) -> None:
+            raw, statement, parameters = arguments[1].connection, arguments[2], arguments[3]
+            plan = raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.append([row[3] for row in plan])
+
+        sqlalchemy.event.listen(connection, "before_cursor_execute", note)
+        queries.queue_head(connection, 1, now_us=NOW_US, after=None, limit=9)
+
+    store.read_latest(explain)
+    _, _due, fresh, waiting = plans
+    assert [len(fresh), len(waiting)] == [1, 1]
+    assert "ix_calls_ready" in fresh[0]
+    assert "ix_calls_waiting" in waiting[0]
+
+
+def test_the_earliest_due_retry_is_found_over_all_running_batches() -> None:
+    """The metric of lateness: 0 while no retry waits."""
+    fresh, books = Store.open("sqlite://"), Books()
+    fresh.commit(books.group(submitted(calls=2)))
+    assert fresh.read(queries.earliest_due) == 0
+    fresh.commit(books.group(dialed(0)))
+    fresh.commit(books.group(retried(0)))
+    assert fresh.read(queries.earliest_due) == retried(0).due_time_us
+    fresh.close()
+
+
+def test_canceled_calls_wait_no_more(store: Store) -> None:
+    """What the sweeper has swept it doesn't find again."""
+    fresh, books = Store.open("sqlite://"), Books()
+    fresh.commit(books.group(submitted(calls=3)))
+    key = fresh.key("batch_a")
+    fresh.commit(books.group(canceled(0, 2)))
+    found = fresh.read(lambda read: queries.undialed_calls(read, key, limit=9))
+    assert found == [(1, CallStatus.PENDING)]
+    fresh.close()

@@ -1,0 +1,152 @@
+"""SQLite is set up to be durable, to be read while it is written, and to have one server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from sqlalchemy import Engine, insert
+from sqlalchemy.exc import IntegrityError
+
+from batchcalls.store import schema, sqlite
+from batchcalls.store.migrate import migrate
+from batchcalls.store.sqlite import DatabaseInUse, FileLock
+from batchcalls.store.store import Store
+
+BEAT = {"heartbeat_key": 1, "time_us": 1, "ballast": b""}
+OTHER_SERVER = """
+import sys
+from batchcalls.store.store import Store
+store = Store.open(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def engines(tmp_path: Path) -> Iterator[tuple[Engine, Engine]]:
+    writer, readers = sqlite.engines(sqlalchemy.make_url(url(tmp_path / "calls.db")))
+    migrate(writer)
+    yield writer, readers
+    writer.dispose()
+    readers.dispose()
+
+
+def start_other_server(database: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", OTHER_SERVER, url(database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "open\n"
+    return process
+
+
+def test_commits_are_durable_and_keys_are_checked(engines: tuple[Engine, Engine]) -> None:
+    """Every connection runs in WAL mode, syncs each commit, and enforces foreign keys."""
+    for engine in engines:
+        with engine.connect() as connection:
+            found = [
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+                for name in ("journal_mode", "synchronous", "foreign_keys")
+            ]
+        assert found == ["wal", 2, 1]
+
+
+def beat(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(insert(schema.heartbeat), BEAT)
+
+
+def test_readers_do_not_block_the_writer(engines: tuple[Engine, Engine]) -> None:
+    """While a read goes on the writer commits, and the read goes on seeing its snapshot."""
+    writer, readers = engines
+    query = schema.heartbeat.select()
+    with readers.connect() as connection:
+        assert connection.execute(query).all() == []
+        beat(writer)
+        assert connection.execute(query).all() == []
+    with readers.connect() as connection:
+        assert len(connection.execute(query).all()) == 1
+
+
+def test_the_writer_does_not_block_readers(engines: tuple[Engine, Engine]) -> None:
+    """While a transaction is open, readers see what was committed before it."""
+    writer, readers = engines
+    with writer.begin() as connection:
+        connection.execute(insert(schema.heartbeat), BEAT)
+        with readers.connect() as reader:
+            assert reader.execute(schema.heartbeat.select()).all() == []
+
+
+def create_and_beat(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE left_over (a)")
+        connection.execute(insert(schema.heartbeat), BEAT)
+
+
+def test_a_transaction_that_fails_is_taken_back(engines: tuple[Engine, Engine]) -> None:
+    """What was written before the failure is gone, schema changes included."""
+    writer, _ = engines
+    beat(writer)
+    with pytest.raises(IntegrityError):
+        create_and_beat(writer)
+    assert "left_over" not in sqlalchemy.inspect(writer).get_table_names()
+
+
+def test_a_second_server_is_refused(tmp_path: Path) -> None:
+    """One file belongs to one server; the refusal names the file and the way out."""
+    path = tmp_path / "calls.db"
+    store = Store.open(url(path))
+    with pytest.raises(DatabaseInUse, match=f"another server is using {path}.*--database"):
+        Store.open(url(path))
+    store.close()
+    Store.open(url(path)).close()
+
+
+def test_a_second_server_is_refused_by_whatever_name(tmp_path: Path) -> None:
+    """A symbolic link to the file is the same file."""
+    path, link = tmp_path / "calls.db", tmp_path / "link.db"
+    link.symlink_to(path)
+    store = Store.open(url(path))
+    with pytest.raises(DatabaseInUse):
+        Store.open(url(link))
+    store.close()
+
+
+def test_the_lock_holds_across_processes_and_dies_with_its_own(tmp_path: Path) -> None:
+    """Another process's server is refused too; killed outright, it leaves the file free."""
+    path = tmp_path / "calls.db"
+    with start_other_server(path) as other:
+        with pytest.raises(DatabaseInUse):
+            Store.open(url(path))
+        other.kill()
+    Store.open(url(path)).close()
+
+
+def test_other_files_are_other_servers(tmp_path: Path) -> None:
+    """Two databases in one folder may be open at once."""
+    first, second = FileLock(tmp_path / "a.db"), FileLock(tmp_path / "b.db")
+    first.release()
+    second.release()
+
+
+@pytest.mark.parametrize("database", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_has_no_file(database: str) -> None:
+    """In memory there is nothing to lock: as many servers as you like."""
+    assert sqlite.database_path(sqlalchemy.make_url(database)) is None
+    first, second = Store.open(database), Store.open(database)
+    first.close()
+    second.close()

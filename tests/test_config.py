@@ -1,0 +1,109 @@
+"""The settings of a server: where they come from, which wins, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tomllib import TOMLDecodeError
+
+import pytest
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from batchcalls.config import Settings, host_and_port
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the settings of whoever runs it."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"BATCHCALLS_{name.upper()}", raising=False)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "batchcalls.toml"
+    path.write_text(
+        "max_concurrent_calls = 7\nmax_message_mib = 8\n"
+        '[carrier_options]\nbusy_rate = 0.5\nseed = "3"\n'
+    )
+    return path
+
+
+def test_everything_has_a_default_that_works() -> None:
+    """A server starts without a file, an environment or an option."""
+    settings = Settings.load(None, {})
+    assert (settings.listen, settings.metrics_listen) == ("127.0.0.1:50051", None)
+    assert (settings.carrier, settings.database) == ("simulator", "sqlite:///batchcalls.db")
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is nearer to the start of the server decides."""
+    assert Settings.load(file, {}).max_concurrent_calls == 7
+    monkeypatch.setenv("BATCHCALLS_MAX_CONCURRENT_CALLS", "8")
+    assert Settings.load(file, {}).max_concurrent_calls == 8
+    assert Settings.load(file, {"max_concurrent_calls": 9}).max_concurrent_calls == 9
+    assert Settings.load(file, {"max_concurrent_calls": 9}).max_message_mib == 8
+
+
+def test_options_of_the_carrier_are_merged_by_name(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An option on the command line leaves the others of the file as they are."""
+    monkeypatch.setenv("BATCHCALLS_CARRIER_OPTIONS", '{"ring_time": 2}')
+    settings = Settings.load(file, {"carrier_options": {"busy_rate": "0.1"}})
+    assert settings.carrier_options == {"busy_rate": "0.1", "ring_time": 2, "seed": "3"}
+
+
+def test_unknown_names_and_bad_values_are_all_listed(tmp_path: Path) -> None:
+    """A typo doesn't pass as a default."""
+    file = tmp_path / "bad.toml"
+    file.write_text("max_concurent_calls = 7\nmax_message_mib = 2\nlisten = 'here'")
+    with pytest.raises(ValidationError) as caught:
+        Settings.load(file, {"drain_timeout_s": -1})
+    assert {problem["loc"] for problem in caught.value.errors()} == {
+        ("max_concurent_calls",),
+        ("max_message_mib",),
+        ("listen",),
+        ("drain_timeout_s",),
+    }
+
+
+@pytest.mark.parametrize("name", ["listen", "metrics_listen"])
+@pytest.mark.parametrize("address", ["", ":1", "host", "host:", "host:x", "host:65536", "host:-1"])
+def test_an_address_is_a_host_and_a_port(name: str, address: str) -> None:
+    """What no socket could be bound to is refused before anything starts."""
+    with pytest.raises(ValidationError, match="must be HOST:PORT"):
+        Settings.load(None, {name: address})
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"),
+    [("a.b:0", ("a.b", 0)), ("[::1]:65535", ("::1", 65_535)), ("0.0.0.0:80", ("0.0.0.0", 80))],
+)
+def test_an_address_has_two_parts(address: str, parts: tuple[str, int]) -> None:
+    """The port is a number, an IPv6 host stands without its brackets."""
+    assert host_and_port(Settings.load(None, {"listen": address}).listen) == parts
+
+
+def test_a_database_is_a_url() -> None:
+    """The name of a file alone is a likely slip; it is told how to write it."""
+    with pytest.raises(ValidationError, match="such as sqlite:///"):
+        Settings.load(None, {"database": "calls.db"})
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    """A file that was asked for and isn't there isn't passed over."""
+    with pytest.raises(FileNotFoundError):
+        Settings.load(tmp_path / "missing.toml", {})
+    (tmp_path / "bad.toml").write_text("= 1")
+    with pytest.raises(TOMLDecodeError):
+        Settings.load(tmp_path / "bad.toml", {})
+
+
+def test_an_environment_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table in the environment is JSON; anything else is refused."""
+    monkeypatch.setenv("BATCHCALLS_CARRIER_OPTIONS", "busy_rate=1")
+    with pytest.raises(SettingsError, match="carrier_options"):
+        Settings.load(None, {})

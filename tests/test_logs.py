@@ -1,0 +1,127 @@
+"""Logs: their form, and what must never be in them."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from batchcalls.logs import configure_logs
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class FullDisk(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError("no space left")
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    """Leave logging as it was found."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers = []
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def logged(stream: io.StringIO) -> dict[str, object]:
+    (line,) = stream.getvalue().splitlines()
+    found: dict[str, object] = json.loads(line)
+    return found
+
+
+def test_without_a_terminal_each_line_is_json() -> None:
+    """A collector of logs gets the event, its level, its time and its values."""
+    stream = io.StringIO()
+    configure_logs(stream=stream)
+    structlog.get_logger().info("batch_started", calls=3)
+    line = logged(stream)
+    assert (line["event"], line["level"], line["calls"]) == ("batch_started", "info", 3)
+    assert str(line["timestamp"]).endswith("Z")
+
+
+def test_on_a_terminal_lines_are_for_people() -> None:
+    """The same event reads as text, and numbers are masked there too."""
+    stream = Terminal()
+    configure_logs(stream=stream)
+    structlog.get_logger().info("dialed +15550100007")
+    assert "dialed +…07" in stream.getvalue()
+    assert not stream.getvalue().startswith("{")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "+15550100007",
+        "from +15550100007 to +15550100007",
+        ["+15550100007"],
+        {"calls": [{"+15550100007": ("+15550100007",)}]},
+        ValueError("+15550100007"),
+        {"+15550100007"},
+    ],
+)
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["json", "terminal"])
+def test_phone_numbers_are_masked_wherever_they_stand(stream: io.StringIO, value: object) -> None:
+    """In text, in lists, in maps and their keys, in whatever a value prints as."""
+    stream.seek(0)
+    stream.truncate()
+    configure_logs(stream=stream)
+    structlog.get_logger().info("seen", value=value)
+    assert "5550100007" not in stream.getvalue()
+    assert "+…07" in stream.getvalue()
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["json", "terminal"])
+def test_a_traceback_shows_no_numbers_and_no_variables(stream: io.StringIO) -> None:
+    """The text of an exception is masked; values of variables aren't there at all."""
+    configure_logs(stream=stream)
+    script = "the words of a client"
+    try:
+        raise LookupError("no such number: +15550100007", len(script))
+    except LookupError:
+        structlog.get_logger().exception("failed")
+    assert "no such number: +…07" in stream.getvalue()
+    assert "test_a_traceback_shows" in stream.getvalue()
+    assert "5550100007" not in stream.getvalue()
+    assert "the words of a client" not in stream.getvalue().replace('script = "', "")
+
+
+def test_what_libraries_log_has_the_same_form() -> None:
+    """Warnings and worse of ``logging`` are JSON lines too, exceptions and masks included."""
+    stream = io.StringIO()
+    configure_logs(stream=stream)
+    logging.getLogger("grpc").info("not this")
+    try:
+        raise KeyError("+15550100007")
+    except KeyError:
+        logging.getLogger("grpc").exception("failed for %s", "+15550100007")
+    line = logged(stream)
+    assert (line["event"], line["level"]) == ("failed for +…07", "error")
+    assert "KeyError" in json.dumps(line["exception"])
+    assert "5550100007" not in stream.getvalue()
+
+
+def test_below_the_level_nothing_is_logged() -> None:
+    """The level holds for us as for libraries."""
+    stream = io.StringIO()
+    configure_logs(stream=stream, level=logging.ERROR)
+    structlog.get_logger().warning("not this")
+    logging.getLogger("grpc").warning("nor this")
+    assert stream.getvalue() == ""
+
+
+def test_a_log_that_cannot_be_written_stops_nobody() -> None:
+    """When the disk of the log is full, its lines are lost and the work goes on."""
+    configure_logs(stream=FullDisk())
+    structlog.get_logger().error("store_failing")
