@@ -32,6 +32,10 @@ test: .venv/.ready ## Run all tests.
 simulate: .venv/.ready ## Play SEEDS=200 virtual worlds that fail, and check every promise.
 	@$(BIN)/batchcalls-simulator simulate --seeds $(or $(SEEDS),200) --jobs $(or $(JOBS),2)
 
+.PHONY: chaos
+chaos: .venv/.ready ## Kill real servers KILLS=50 times under load, and compare what everybody saw.
+	@$(BIN)/batchcalls-simulator chaos --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED))
+
 .PHONY: mutations
 mutations: .venv/.ready ## Put bugs in, one by one, and see each of them found by a virtual world.
 	MUTATIONS=all $(BIN)/pytest tests/mutations

@@ -66,7 +66,8 @@ class Faults:
     """All that goes wrong until ``calm_at_s`` of virtual time; from then on nothing does.
 
     ``dooms``: how the servers end, one after the other; the one behind the last lives on.
-    ``full_disk``: when nothing can be committed. ``slow_disk_s``: the longest way to the disk, and back.
+    ``full_disk``: when nothing can be committed. ``slow_disk_s``: the longest way to the disk,
+    and back.
     ``lost_result_rate``: the share of calls whose end the carrier doesn't tell (it raises).
     ``forgetful_rate``: the share of calls that ``lookup`` doesn't find.
     """

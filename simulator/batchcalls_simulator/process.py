@@ -7,13 +7,17 @@ phones serve only the living. What it had committed, and the calls that are up, 
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Final, NoReturn
 
 import trio
 
 from batchcalls_simulator.faults import Doom, Moment
 
 _TIMED = {Moment.TIME, Moment.DRAIN}
+
+_MAX_STEPS: Final = 1_000_000
+"""The steps of all tasks of a server: a busy one takes some ten thousands."""
 
 
 class Process:
@@ -75,11 +79,20 @@ class Process:
 
 
 class StepCounter(trio.abc.Instrument):
-    """Counts the steps of every task, so that a server can die at any await."""
+    """Counts the steps of every task, so that a server can die at any await.
 
-    def __init__(self, process: Process) -> None:
+    It calls ``spinning`` when there were far more than a world takes: the server is busy with
+    nothing, and a virtual clock would wait for it for ever.
+    """
+
+    def __init__(self, process: Process, spinning: Callable[[], None]) -> None:
         self._process = process
+        self._spinning = spinning
+        self._steps = 0
 
     def after_task_step(self, _task: trio.lowlevel.Task) -> None:
         """Called by trio behind each step of each task."""
         self._process.step()
+        self._steps += 1
+        if self._steps == _MAX_STEPS:
+            self._spinning()

@@ -211,7 +211,7 @@ class World:
         """Run one server to its doom; True if it finished everything."""
         self._processes += 1
         process = self._process = Process(self._processes, doom)
-        steps = StepCounter(process)
+        steps = StepCounter(process, self._spinning)
         trio.lowlevel.add_instrument(steps)
         try:
             with process.scope:
@@ -220,6 +220,9 @@ class World:
             trio.lowlevel.remove_instrument(steps)
         self._crashes += not process.alive
         return self._finished()
+
+    def _spinning(self) -> None:
+        self.checker.fail(BrokenPromise(f"the server is busy without end: {self._stuck()}"))
 
     async def _run_engine(self, process: Process) -> None:
         watcher = self.checker.watcher(process.number)

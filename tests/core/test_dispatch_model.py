@@ -153,5 +153,5 @@ class Anything(RuleBasedStateMachine):
             self.world.check_all_done()
 
 
-Anything.TestCase.settings = settings(max_examples=150, stateful_step_count=50)
+Anything.TestCase.settings = settings(stateful_step_count=50)
 TestAnything = Anything.TestCase

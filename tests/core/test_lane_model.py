@@ -226,5 +226,5 @@ class Queue(RuleBasedStateMachine):
         raise AssertionError(f"{self.lane} has lost {sorted(self.stored)}")
 
 
-Queue.TestCase.settings = settings(max_examples=300, stateful_step_count=60)
+Queue.TestCase.settings = settings(stateful_step_count=60)
 TestQueue = Queue.TestCase

@@ -72,6 +72,23 @@ async def test_prepared_dials_are_given_back(autojump_clock: MockClock) -> None:
     assert len({one.attempt_id for one in carrier.dialed}) == len(carrier.dialed) == 100
 
 
+async def test_an_intent_that_is_on_its_way_is_given_back(autojump_clock: MockClock) -> None:
+    """It becomes durable when nobody is dialed any more: the call waits for the next server."""
+    disk = WatchedDisk()
+    carrier = witnessed(simulator())
+    with World(carrier, run_sync=disk.run_sync) as world:
+        async with world.life() as engine:
+            await engine.submit(spec(), people(1))
+            await disk.reached.wait()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(engine.drain, 1_000)
+                await trio.sleep(1)
+                disk.go_on.set()
+            await engine.flush(1)
+        assert carrier.dialed == []
+        assert (world.batch().attempts, world.batch().counts.pending) == (0, 1)
+
+
 async def test_a_drain_with_nothing_up_returns_at_once(autojump_clock: MockClock) -> None:
     """There is nothing to wait for."""
     with World() as world:

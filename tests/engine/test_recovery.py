@@ -162,6 +162,12 @@ def test_a_crash_at_any_commit_is_survived(written: bool) -> None:
     assert commits > 15
 
 
+RETRIED = [
+    frozenset({Outcome.BUSY, Outcome.NO_ANSWER}),
+    frozenset({Outcome.BUSY, Outcome.NO_ANSWER, Outcome.UNKNOWN}),
+]
+
+
 async def crash_often(seed: int) -> None:
     random = Random(seed)
     with World(seed=seed) as world:
@@ -176,7 +182,7 @@ async def crash_often(seed: int) -> None:
         world.run_sync = SlowDisk(random).run_sync
         batch = spec(
             concurrency=5,
-            retry=retry(3, random.choice([0.5, 5])),
+            retry=retry(3, random.choice([0.5, 5]), retry_on=random.choice(RETRIED)),
             max_calls_per_second=random.choice([0, 0, 4]),
         )
         for life in range(random.randint(1, 4)):

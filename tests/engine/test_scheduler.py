@@ -1,4 +1,4 @@
-"""The scheduler dials in order, on time, and never above a limit; windows lose no call."""
+"""The scheduler dials in order, on time, and never above a limit."""
 
 from __future__ import annotations
 
@@ -10,18 +10,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from batchcalls.clock import Clock
-from batchcalls.core.model import BatchStatus, CallSpec, EventType, Outcome, RetryConfig
-from batchcalls.core.retry import Final, decide
+from batchcalls.core.model import BatchStatus, EventType, Outcome, RetryConfig
 from batchcalls.engine.engine import EngineLimits
-from batchcalls_simulator.callee import Callees
-from batchcalls_simulator.carrier import SimulatorCarrier
 from tests.engine.world import (
     BUSY,
     BUSY_ONCE,
     COMPLETES,
     ENDLESS,
-    NO_ANSWER_TWICE,
     World,
     at_us,
     call,
@@ -250,25 +245,6 @@ async def test_a_paused_batch_dials_nothing_and_lets_calls_finish(
         check_settled(world)
 
 
-async def test_pausing_and_resuming_at_any_moment_loses_no_call(
-    autojump_clock: MockClock,
-) -> None:
-    """However often and whenever it is paused, every call is made as its fate says."""
-    inner = simulator(busy_rate=0.4, talk_time="uniform:0.1,3")
-    carrier = witnessed(inner)
-    config = spec(concurrency=5, retry=retry(3, 2))
-    with World(carrier) as world:
-        async with world.life() as engine:
-            await engine.submit(config, people(300))
-            for step in range(80):
-                await trio.sleep(0.37 * (step % 5))
-                await (engine.resume if step % 2 else engine.pause)("batch_a")
-            assert not world.batch().status.final
-            await world.observer.final()
-        check_settled(world)
-        check_fates(world, inner, config.retry)
-
-
 async def test_a_paused_batch_settles_with_its_last_call(autojump_clock: MockClock) -> None:
     """Where nothing waits any more there is nothing to resume."""
     with World() as world:
@@ -410,100 +386,6 @@ async def test_a_dial_that_is_prepared_is_withdrawn_by_a_cancel(
             assert engine.dispatcher.server.in_use == 0
         assert len(carrier.dialed) == dialed == world.batch().attempts
         check_settled(world)
-
-
-# Windows
-
-
-def check_fates(world: World, inner: SimulatorCarrier, config: RetryConfig) -> None:
-    """Each call was attempted exactly as its fate and the configuration say."""
-    callees = Callees(inner.options)
-    for made in world.calls():
-        outcomes = [attempt.outcome for attempt in made.attempts]
-        assert outcomes == fated(callees, made.spec, config), made
-
-
-def fated(callees: Callees, person: CallSpec, config: RetryConfig) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    while True:
-        fate = callees.fate(
-            person.phone_number, len(outcomes) + 1, ring_timeout_s=30, unix_time_s=0
-        )
-        outcomes.append(fate.outcome)
-        if isinstance(decide(config, fate.outcome, len(outcomes), 0.5), Final):
-            return outcomes
-
-
-MIXED = [0, 0, 0, 5, -5]
-"""Priorities of calls, so that retries fall due behind and ahead of what a window holds."""
-
-
-@pytest.mark.parametrize(
-    ("seed", "size", "config", "talk_time"),
-    [
-        (1, 400, retry(4, 0), "0"),
-        (2, 1_000, retry(4, 0.5), "uniform:0.01,0.2"),
-        (3, 400, retry(3, 60, jitter=0.5), "uniform:0.1,2"),
-        (4, 400, retry(3, 10_000), "1"),
-        (5, 400, retry(5, 1, backoff_multiplier=4), "exponential:0.5"),
-        (6, 400, retry(3, 30), "1"),
-    ],
-)
-def test_a_batch_much_larger_than_its_window_is_made_whole(
-    seed: int, size: int, config: RetryConfig, talk_time: str
-) -> None:
-    """No call is lost or made twice between memory and store, whatever retries come and go."""
-
-    async def campaign() -> None:
-        inner = simulator(
-            seed=seed, busy_rate=0.3, no_answer_rate=0.2, talk_time=talk_time, ring_timeout_s=1
-        )
-        batch = spec(concurrency=4, retry=config)
-        queue = [
-            call(f"+1999{index:07d}", priority=MIXED[(index * 7919 + seed) % 5])
-            for index in range(size)
-        ]
-        with World(inner, seed=seed) as world:
-            async with world.life() as engine:
-                await engine.submit(batch, queue)
-                with trio.fail_after(1_000_000):
-                    await world.observer.final()
-            check_settled(world)
-            check_fates(world, inner, config)
-
-    run_virtual(campaign)
-
-
-@pytest.mark.parametrize("step_s", [-120, -30])
-def test_a_wall_clock_that_is_set_back_loses_no_call(step_s: float) -> None:
-    """Retries that were due before the clock was corrected stay due, in memory or not."""
-
-    async def campaign() -> None:
-        inner = simulator(talk_time=1, ring_timeout_s=20)
-        queue = [call(BUSY_ONCE, priority=5) for _ in range(200)] + [call(NO_ANSWER_TWICE)]
-        with World(inner) as world:
-            world.clock = Clock(wall=lambda: wall_s() + step_s * (trio.current_time() > 110))
-            async with world.life() as engine:
-                await engine.submit(spec(concurrency=2, retry=retry(3, 100)), queue)
-                with trio.fail_after(10_000):
-                    await world.observer.final()
-            check_settled(world)
-
-    run_virtual(campaign)
-
-
-async def test_memory_holds_a_window_not_the_batch(autojump_clock: MockClock) -> None:
-    """Of a long batch only the next few calls are held, retries included."""
-    most = 0
-    with World(simulator(busy_rate=0.5, talk_time="uniform:0.1,1")) as world:
-        async with world.life() as engine:
-            await engine.submit(spec(concurrency=10, retry=retry(2, 20)), people(800))
-            while not world.batch().status.final:
-                lane = engine.dispatcher.lanes.get("batch_a")
-                if lane is not None:
-                    most = max(most, len(lane.ready) + len(lane.waiting) + len(lane.dials))
-                await trio.sleep(1)
-    assert 64 < most < 350
 
 
 def test_the_virtual_wall_clock_follows_the_virtual_clock() -> None:

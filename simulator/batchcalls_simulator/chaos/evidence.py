@@ -44,6 +44,7 @@ class Launch:
     """A dial as it left the server."""
 
     attempt_id: str
+    batch_id: str
     at_s: float
 
 
@@ -104,8 +105,7 @@ def read_dials(lives: Iterable[CarrierLife]) -> CallDetails:
 
 def read_launches(lines: Iterable[bytes]) -> tuple[Launch, ...]:
     """The launches that ``witness`` told of, a line each."""
-    told = (json.loads(line) for line in lines)
-    return tuple(Launch(attempt_id=one["attempt_id"], at_s=one["at_s"]) for one in told)
+    return tuple(Launch(**json.loads(line)) for line in lines)
 
 
 def read_database(url: str) -> tuple[Stored, ...]:

@@ -9,8 +9,8 @@ and ``transit`` tells how much later the carriers noted it.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -120,25 +120,17 @@ def _calls_limits(evidence: Evidence) -> Iterator[tuple[str, int, Sequence[Dial]
 
 
 def _paces(
-    evidence: Evidence, launches: Sequence[Launch], moments_s: dict[str, float]
+    evidence: Evidence, launches: Sequence[Launch], moments_s: Mapping[str, float]
 ) -> list[Pace]:
-    owner = {
-        attempt.attempt_id: one.batch.batch_id
-        for one in evidence.stored
-        for call in one.calls
-        for attempt in call.attempts
-    }
-    batches: dict[str, list[float]] = {one.batch.batch_id: [] for one in evidence.stored}
-    for launch in launches:
-        if launch.attempt_id in owner:
-            batches[owner[launch.attempt_id]].append(moments_s[launch.attempt_id])
     everything = [moments_s[launch.attempt_id] for launch in launches]
+    by_batch: defaultdict[str, list[float]] = defaultdict(list)
+    for launch in launches:
+        by_batch[launch.batch_id].append(moments_s[launch.attempt_id])
     limited = [
         ("server", everything, evidence.limits.server_rate),
         ("carrier", everything, evidence.limits.carrier_rate),
-        *(
-            (one.batch.batch_id, batches[one.batch.batch_id], one.batch.spec.max_calls_per_second)
-            for one in evidence.stored
-        ),
     ]
+    for one in evidence.stored:
+        batch_id = one.batch.batch_id
+        limited.append((batch_id, by_batch[batch_id], one.batch.spec.max_calls_per_second))
     return [pace(name, starts, rate) for name, starts, rate in limited if rate]

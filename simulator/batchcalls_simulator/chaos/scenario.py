@@ -6,6 +6,7 @@ run as far as the machine does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -114,6 +115,15 @@ _KILLS_A_BATCH: Final = 3
 _FEWEST_BATCHES: Final = 3
 _HEALED_FIRST_RATE: Final = 1 / 3
 
+_LIFE_S: Final = 1.5
+"""How long a server lives, and can work, between two kills."""
+
+_CALL_S: Final = 0.5
+"""How long a call lasts on the average."""
+
+_LIVELY: Final = 40.0
+"""The most calls a second that a batch is made for, so that no batch outlasts the faults."""
+
 
 def draw(seed: int, *, kills: int) -> Scenario:
     """The scenario of that seed in which the server is killed so many times (at least 1)."""
@@ -141,15 +151,18 @@ def _trunk(random: Random, limits: Limits) -> dict[str, str]:
 
 
 def _batch(random: Random, seed: int, index: int, count: int, kills: int) -> PlannedBatch:
-    calls = random.randint(50, 180)
+    concurrency = random.choice((5, 10, 20, 30))
+    rate = random.choice((0.0, 0.0, 12.5, 20.0, 40.0))
+    speed = min(concurrency / _CALL_S, rate or math.inf, _LIVELY)
+    calls = round(speed * random.uniform(0.5, 1.5) * _LIFE_S * kills / count)
     return PlannedBatch(
         request_id=f"chaos-{seed}-{index}",
         after_kills=index * kills // count,
         after_s=random.uniform(0.0, 1.0),
         senders=random.choice((1, 1, 2)),
         phone_numbers=tuple(f"+1999{index * 1000 + call:07d}" for call in range(calls)),
-        concurrency=random.choice((2, 5, 10, 20, 30)),
-        max_calls_per_second=random.choice((0.0, 0.0, 12.5, 20.0, 40.0)),
+        concurrency=concurrency,
+        max_calls_per_second=rate,
         priority=random.randint(1, 100),
         retry=_retry(random),
         steps=_steps(random),
@@ -189,7 +202,7 @@ def _faults(random: Random, kills: int) -> tuple[Fault, ...]:
     return tuple(
         Fault(
             trouble=trouble,
-            after_s=random.uniform(0.0, 1.0 if trouble is Trouble.STARTING else 2.0),
+            after_s=random.uniform(0.0, 1.0 if trouble is Trouble.STARTING else 2.0 * _LIFE_S),
             trouble_s=random.uniform(0.1, 0.8),
             healed_first=random.random() < _HEALED_FIRST_RATE,
         )

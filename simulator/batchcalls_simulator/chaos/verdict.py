@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from itertools import takewhile
+from typing import Final, TypeVar
 
 from batchcalls.core.model import Attempt, BatchStatus, Call, CallStatus, Outcome
 from batchcalls_simulator.cdr_reader import Dial
 from batchcalls_simulator.chaos.evidence import Evidence, Stored
 from batchcalls_simulator.chaos.exactness import concurrency_kept, launches_seen, pace_kept
 
+T = TypeVar("T")
 Check = Callable[[Evidence], Iterator[str]]
 
 _COMPLAINTS_A_CHECK: Final = 5
@@ -136,7 +138,9 @@ def outcomes_true(evidence: Evidence) -> Iterator[str]:
     for one, call in _calls(evidence):
         for attempt in call.attempts:
             if not _is_true(attempt, dials.get(attempt.attempt_id), one):
-                saw = dials[attempt.attempt_id].outcome if attempt.attempt_id in dials else "no dial"
+                saw = (
+                    dials[attempt.attempt_id].outcome if attempt.attempt_id in dials else "no dial"
+                )
                 yield f"{attempt.attempt_id} is {attempt.outcome} where the phone saw {saw}"
 
 
@@ -184,7 +188,7 @@ def _dials(evidence: Evidence) -> Mapping[str, list[Dial]]:
     return by_call
 
 
-def _many[T](counts: Counter[T]) -> Iterator[tuple[T, int]]:
+def _many(counts: Counter[T]) -> Iterator[tuple[T, int]]:
     return ((key, count) for key, count in counts.items() if count > 1)
 
 
@@ -204,9 +208,7 @@ def _difference(seen: tuple[tuple[int, bytes], ...], log: tuple[tuple[int, bytes
     sequences = [sequence for sequence, _ in seen]
     expected = [sequence for sequence, _ in log]
     if sequences == expected:
-        wrong = next(a for (a, one), (_, other) in zip(seen, log, strict=True) if one != other)
-        return f"saw another event {wrong} than is in the database"
-    pairs = zip(sequences, expected, strict=False)
-    wrong = next((place for place, (a, b) in enumerate(pairs) if a != b), None)
-    place = min(len(sequences), len(expected)) if wrong is None else wrong
-    return f"saw {len(sequences)} of {len(expected)} events, and the {place + 1}th isn't the next"
+        return "saw other events than are in the database"
+    same = (one == other for one, other in zip(sequences, expected, strict=False))
+    alike = sum(takewhile(bool, same))
+    return f"saw {len(seen)} of {len(log)} events; behind the {alike}th comes another than the next"

@@ -6,20 +6,19 @@ promise that was broken.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from batchcalls_simulator.books import BrokenPromise
 from batchcalls_simulator.cli.app import app, silence
+from batchcalls_simulator.cli.checkout import replay_line
 from batchcalls_simulator.world import Played, play
 
 FAILED = 1
@@ -96,18 +95,7 @@ def _judge(seed: int) -> _Verdict:
 
 
 def _replay_line(verdict: _Verdict) -> str:
-    commit = _commit()
-    at = f"at commit {commit}: " if commit else ""
-    return f"batchcalls-simulator simulate --seed {verdict.seed}  # {at}{verdict.broken}"
-
-
-def _commit() -> str:
-    """The commit of the checkout that this file is in, if it is in one."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+    return replay_line(f"batchcalls-simulator simulate --seed {verdict.seed}", verdict.broken)
 
 
 def _tell_progress(done: int, total: int) -> None:

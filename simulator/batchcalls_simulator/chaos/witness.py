@@ -1,0 +1,92 @@
+"""A carrier that notes each dial as it leaves the dialing server, and hands it on to ``grpc``.
+
+It is loaded into the server by the door that any carrier uses, and adds one write to a pipe to
+each dial: what was written survives the server's death, and needs no room on a disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from batchcalls.carriers.base import (
+    CallResult,
+    Carrier,
+    CarrierOptionError,
+    Lookup,
+    OutboundCall,
+    Progress,
+)
+from batchcalls.carriers.remote import create as create_remote
+
+NAME: Final = "witnessed"
+"""The name that a server of a chaos run knows this carrier by."""
+
+PIPE_OPTION: Final = "launches_fd"
+"""The option with the number of the open file to write to; all others are those of ``grpc``."""
+
+_REGISTRATION: Final[Mapping[str, str]] = {
+    "METADATA": "Metadata-Version: 2.1\nName: batchcalls-chaos\nVersion: 0\n",
+    "entry_points.txt": f"[batchcalls.carriers]\n{NAME} = {__name__}:create\n",
+}
+
+
+class Witness(Carrier):
+    """Writes a line to ``pipe`` for each dial that goes through ``carrier``."""
+
+    def __init__(self, carrier: Carrier, pipe: int) -> None:
+        self.limits = carrier.limits
+        self._carrier = carrier
+        self._pipe = pipe
+
+    def __repr__(self) -> str:
+        return f"<Witness of {self._carrier!r}>"
+
+    async def place_call(
+        self, call: OutboundCall, report: Callable[[Progress], None]
+    ) -> CallResult:
+        """Note that the call leaves, and place it."""
+        launch = {
+            "attempt_id": call.attempt_id,
+            "batch_id": call.batch_id,
+            "at_s": round(time.monotonic(), 6),
+        }
+        os.write(self._pipe, f"{json.dumps(launch)}\n".encode())
+        return await self._carrier.place_call(call, report)
+
+    async def lookup(self, attempt_id: str) -> Lookup:
+        """What the carrier knows of a dial."""
+        return await self._carrier.lookup(attempt_id)
+
+    async def aclose(self) -> None:
+        """Let the carrier go."""
+        await self._carrier.aclose()
+
+
+def create(options: Mapping[str, object]) -> Witness:
+    """The factory behind the entry point that ``register`` writes.
+
+    Raises:
+      CarrierOptionError: an option is missing, unknown, can't be read, or is out of range.
+    """
+    rest = dict(options)
+    try:
+        pipe = int(str(rest.pop(PIPE_OPTION)))
+    except (KeyError, ValueError):
+        raise CarrierOptionError(f"option {PIPE_OPTION}: must be the number of a file") from None
+    return Witness(create_remote(rest), pipe)
+
+
+def register(folder: Path) -> None:
+    """Make the carrier known to every Python that has ``folder`` on its path.
+
+    It is no carrier to sell, so the package itself doesn't register it.
+    """
+    info = folder / "batchcalls_chaos-0.dist-info"
+    info.mkdir(parents=True)
+    for name, text in _REGISTRATION.items():
+        (info / name).write_text(text, encoding="utf-8")
