@@ -309,3 +309,16 @@ async def test_a_batch_that_ends_while_others_run_frees_its_memory(
             assert engine.dispatcher.lanes == {}
             assert engine.dispatcher.server.in_use == engine.dispatcher.server.prepared == 0
             assert "0 batches" in repr(world.store)
+
+
+async def test_a_full_server_still_repeats_its_answer(autojump_clock: MockClock) -> None:
+    """The same request again is no new batch, so no limit stands against it; another is one."""
+    with World(limits=EngineLimits(max_open_batches=1)) as world:
+        async with world.life() as engine:
+            first = spec("batch_a", request_id="r", request_digest=b"1")
+            made = await engine.submit(first, calls(ENDLESS))
+            again = spec("batch_b", request_id="r", request_digest=b"1")
+            assert (await engine.submit(again, calls(ENDLESS))).batch_id == made.batch_id
+            other = spec("batch_c", request_id="r", request_digest=b"2")
+            with pytest.raises(TryLater):
+                await engine.submit(other, calls(ENDLESS))

@@ -149,3 +149,10 @@ def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
     other = Store.open(url(tmp_path / "calls.db"))
     store.close()
     other.close()
+
+
+@pytest.mark.parametrize("database", ["sqlite://host/x.db", "calls.db", "sqlite://h:1/x.db"])
+def test_a_url_that_leads_to_no_file_is_refused(database: str) -> None:
+    """The message says what a database URL looks like."""
+    with pytest.raises(UnsupportedDatabase, match="sqlite:///FILE"):
+        Store.open(database)

@@ -221,6 +221,12 @@ def batch(connection: Connection, batch_id: str) -> Batch | None:
     return batch_record(row) if row else None
 
 
+def batch_of_request(connection: Connection, request_id: str) -> Batch | None:
+    """The batch that the request with that id made."""
+    row = connection.execute(select(batches).where(batches.c.request_id == request_id)).first()
+    return batch_record(row) if row else None
+
+
 def batch_page(
     connection: Connection,
     *,

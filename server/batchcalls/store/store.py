@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, delete, insert
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy import URL, Connection, Engine, delete, insert
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
 from batchcalls.core.model import Batch
 from batchcalls.store import queries, sqlite
@@ -36,6 +36,18 @@ class UnsupportedDatabase(Exception):
     """The database URL names a dialect that this version can't serve."""
 
 
+def _sqlite_url(database: str) -> URL:
+    try:
+        url = sqlalchemy.make_url(database)
+    except ArgumentError as error:
+        raise UnsupportedDatabase(f"{database} is no database URL: use sqlite:///FILE") from error
+    if url.get_backend_name() != "sqlite":
+        raise UnsupportedDatabase(f"{url.drivername} is not supported: use sqlite:///FILE")
+    if url.host or url.port:
+        raise UnsupportedDatabase(f"{database} names a host: a file is sqlite:///FILE")
+    return url
+
+
 class Store:
     """One database. Make it with ``open``; close it when nothing uses it any more."""
 
@@ -58,9 +70,7 @@ class Store:
           NewerDatabase: it was made by a newer version.
           StoreFailure: it can't be opened.
         """
-        url = sqlalchemy.make_url(database)
-        if url.get_backend_name() != "sqlite":
-            raise UnsupportedDatabase(f"{url.drivername} is not supported: use sqlite:///FILE")
+        url = _sqlite_url(database)
         path = sqlite.database_path(url)
         try:
             lock = sqlite.FileLock(path) if path else None

@@ -17,13 +17,13 @@ from batchcalls.core.model import Outcome, RetryConfig
 
 
 class Trouble(StrEnum):
-    """What goes on beside a kill of the dialing server."""
+    """What goes on beside a kill of the dialing server; a short run has the first of them."""
 
-    NONE = "nothing else"
-    STARTING = "while it starts"
     CARRIER_DIES = "the carrier dies too"
-    CARRIER_FREEZES = "the carrier freezes"
     DISK_FULL = "the disk is full"
+    CARRIER_FREEZES = "the carrier freezes"
+    STARTING = "while it starts"
+    NONE = "nothing else"
 
 
 class Action(StrEnum):
