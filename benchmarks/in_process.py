@@ -13,7 +13,8 @@ from batchcalls.carriers.base import Carrier
 from batchcalls.clock import Clock
 from batchcalls.core.changes import Change
 from batchcalls.core.model import Batch, BatchSpec, CallSpec
-from batchcalls.engine.engine import Engine, EngineLimits
+from batchcalls.engine.admission import EngineLimits
+from batchcalls.engine.engine import Engine
 from batchcalls.store.journal import Published, RunSync
 from batchcalls.store.store import Store
 

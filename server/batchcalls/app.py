@@ -25,8 +25,9 @@ from batchcalls.carriers.base import Carrier, CarrierError
 from batchcalls.carriers.loader import load_carrier
 from batchcalls.clock import Clock
 from batchcalls.config import Settings, host_and_port
+from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.dialer import Timing
-from batchcalls.engine.engine import Engine, EngineLimits, MissingCarrier
+from batchcalls.engine.engine import Engine, MissingCarrier
 from batchcalls.metrics.commits import CommitMetrics
 from batchcalls.metrics.gauges import Gauges
 from batchcalls.metrics.instruments import Instruments

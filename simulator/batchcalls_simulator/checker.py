@@ -30,7 +30,8 @@ from batchcalls.carriers.base import CallResult, CarrierError, CarrierLimits, Ou
 from batchcalls.clock import Clock
 from batchcalls.core.changes import BatchSubmitted, CallEnded, CallReturned, Change, RetryScheduled
 from batchcalls.core.model import Attempt, Batch, BatchStatus, Call, Outcome
-from batchcalls.engine.engine import Engine, EngineLimits
+from batchcalls.engine.admission import EngineLimits
+from batchcalls.engine.engine import Engine
 from batchcalls.store import queries
 from batchcalls.store.group import Committed, Group
 from batchcalls.store.journal import Published

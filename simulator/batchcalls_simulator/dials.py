@@ -14,7 +14,7 @@ from typing import Final
 
 from batchcalls.carriers.base import CarrierLimits, OutboundCall
 from batchcalls.core.model import BatchStatus, Call, CallStatus, Outcome, parse_call_id
-from batchcalls.engine.engine import EngineLimits
+from batchcalls.engine.admission import EngineLimits
 from batchcalls_simulator.books import BatchBook, CallBook, require
 
 _ROUNDING_S: Final = 1e-6
@@ -130,9 +130,10 @@ class Dials:
 
     def silent(self, attempt_id: str) -> None:
         """The carrier promised that no phone rang."""
-        ring = self.rings[attempt_id]
-        ring.silent = True
-        self._rung[ring.call.call_id] -= 1
+        ring = self.rings.get(attempt_id)
+        if ring is not None:  # else the dial broke a promise and wasn't taken note of
+            ring.silent = True
+            self._rung[ring.call.call_id] -= 1
 
     def over(self, attempt_id: str, outcome: Outcome | None) -> None:
         """The line is free."""

@@ -125,8 +125,9 @@ class PhoneNetwork:
             self._checker.silent(call.attempt_id)
         except CarrierError as error:
             phone_call.result = error
-        self._checker.over(call.attempt_id, phone_call.result)
-        phone_call.over.set()
+        finally:
+            self._checker.over(call.attempt_id, phone_call.result)
+            phone_call.over.set()
 
 
 class Line(Carrier):

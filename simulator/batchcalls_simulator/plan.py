@@ -16,7 +16,8 @@ from trio.testing import MockClock
 from batchcalls.clock import MICROSECONDS, Clock
 from batchcalls.core.changes import Change
 from batchcalls.core.model import Batch
-from batchcalls.engine.engine import DEFAULT_LIMITS, Engine, EngineLimits
+from batchcalls.engine.admission import EngineLimits
+from batchcalls.engine.engine import DEFAULT_LIMITS, Engine
 from batchcalls.store.journal import Published, run_inline
 from batchcalls.store.store import Store
 from batchcalls_simulator.campaign import Campaign

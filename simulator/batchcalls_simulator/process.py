@@ -16,7 +16,7 @@ from batchcalls_simulator.faults import Doom, Moment
 
 _TIMED = {Moment.TIME, Moment.DRAIN}
 
-_MAX_STEPS: Final = 1_000_000
+_MAX_STEPS: Final = 200_000
 """The steps of all tasks of a server: a busy one takes some ten thousands."""
 
 

@@ -19,7 +19,7 @@ from batchcalls.core.model import (
     RetryConfig,
     Script,
 )
-from batchcalls.engine.engine import EngineLimits
+from batchcalls.engine.admission import EngineLimits
 from batchcalls_simulator.callee import ENDLESS_NUMBER, MAGIC_NUMBERS
 from batchcalls_simulator.distributions import Distribution, Exponential, Fixed, Lognormal, Uniform
 from batchcalls_simulator.faults import (

@@ -43,6 +43,7 @@ PATIENCE_S = 2 * 86_400.0
 
 _ASK_AGAIN_S = 1.0
 _DRAIN_S = 20.0
+_LOOK_S = 10.0
 _WIND_DOWN_S = 1.0
 
 
@@ -270,7 +271,7 @@ class World:
 
     async def _wait_for_the_end(self) -> None:
         while not self._finished():  # noqa: ASYNC110 - to poll costs nothing in virtual time
-            await trio.sleep(_WIND_DOWN_S)
+            await trio.sleep(_LOOK_S)
         await trio.sleep(_WIND_DOWN_S)
 
     # Users

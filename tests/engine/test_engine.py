@@ -13,7 +13,7 @@ from batchcalls.core.model import (
     Outcome,
     RetryConfig,
 )
-from batchcalls.engine.engine import EngineLimits
+from batchcalls.engine.admission import EngineLimits
 from batchcalls.errors import (
     BatchCallsError,
     Conflict,

@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from batchcalls.core.model import BatchStatus, EventType, Outcome, RetryConfig
-from batchcalls.engine.engine import EngineLimits
+from batchcalls.engine.admission import EngineLimits
 from tests.engine.world import (
     BUSY,
     BUSY_ONCE,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import trio
 from trio.testing import MockClock
 
@@ -9,6 +11,7 @@ from batchcalls.core.changes import CallsCanceled
 from batchcalls.core.model import BatchStatus, EventType
 from tests.engine.world import (
     BUSY,
+    Disk,
     World,
     calls,
     check_settled,
@@ -50,6 +53,25 @@ async def test_others_go_on_between_the_chunks(autojump_clock: MockClock) -> Non
         for commit in world.observer.commits:
             kinds = [one.event.type for one in commit]
             assert kinds.count(EventType.CALL_CANCELED) <= 500
+
+
+async def test_calls_that_are_on_their_way_are_left_to_themselves(
+    autojump_clock: MockClock,
+) -> None:
+    """An intent that waits for its commit behind the cancel isn't swept: it is withdrawn."""
+    disk = Disk()
+    with World(run_sync=disk.run_sync) as world:
+        async with world.life() as engine:
+            await engine.submit(spec(concurrency=700), people(2_000))
+            await trio.sleep(9.5)
+            disk.stick()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(partial(engine.cancel, "batch_a", hang_up=False))
+                await trio.sleep(1)  # 700 calls end, and 700 intents queue behind the cancel
+                disk.free()
+            batch = await world.observer.final()
+        assert (batch.counts.completed, batch.counts.canceled) == (700, 1_300)
+        check_settled(world)
 
 
 async def test_retries_are_swept_too(autojump_clock: MockClock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from batchcalls.clock import Clock
 from batchcalls.core.model import CallSpec, Outcome, RetryConfig
@@ -14,6 +14,7 @@ from batchcalls_simulator.carrier import SimulatorCarrier
 from tests.engine.world import (
     BUSY_ONCE,
     NO_ANSWER_TWICE,
+    WatchedDisk,
     World,
     call,
     check_settled,
@@ -101,6 +102,22 @@ def test_a_wall_clock_that_is_set_back_loses_no_call(step_s: float) -> None:
             check_settled(world)
 
     run_virtual(campaign)
+
+
+async def test_a_refill_brings_back_no_call_that_is_on_its_way(
+    autojump_clock: MockClock,
+) -> None:
+    """More dials at once than a commit takes: the store still shows the later ones as waiting."""
+    disk = WatchedDisk()
+    with World(run_sync=disk.run_sync) as world:
+        async with world.life() as engine:
+            await engine.submit(spec(concurrency=700), people(2_000))
+            await disk.reached.wait()
+            await wait_all_tasks_blocked()
+            disk.go_on.set()
+            batch = await world.observer.final()
+        assert batch.counts.completed == batch.attempts == 2_000
+        check_settled(world)
 
 
 async def test_memory_holds_a_window_not_the_batch(autojump_clock: MockClock) -> None:

@@ -38,8 +38,9 @@ from batchcalls.core.model import (
     RetryConfig,
     Script,
 )
+from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.dialer import DEFAULT_TIMING, Timing
-from batchcalls.engine.engine import DEFAULT_LIMITS, Engine, EngineLimits
+from batchcalls.engine.engine import DEFAULT_LIMITS, Engine
 from batchcalls.store import queries, schema, sqlite
 from batchcalls.store.group import Committed, Group
 from batchcalls.store.journal import Published, RunSync, run_inline

@@ -154,8 +154,8 @@ MUTATIONS = (
     Mutation(
         name="prepared dials of a canceled batch still leave",
         file="core/dispatch.py",
-        before="if self._stopped or lane.is_canceled or gate",
-        after="if self._stopped or gate",
+        before="if self._stopped or lane.is_canceled or lane.carrier",
+        after="if self._stopped or lane.carrier",
         broken="though its batch was canceling",
         seeds=150,
     ),

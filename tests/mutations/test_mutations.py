@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations.mutant import copy_with, simulate
+from tests.mutations.mutant import copy_with, fits, simulate
 from tests.mutations.mutations import MUTATIONS, Mutation
 
 QUICK = {
@@ -27,6 +27,12 @@ def test_every_mutation_has_a_name_of_its_own() -> None:
     """Two bugs of one name would be one line in a report."""
     assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
     assert {mutation.name for mutation in MUTATIONS} > QUICK
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=[mutation.name for mutation in MUTATIONS])
+def test_a_mutation_fits_the_code(mutation: Mutation) -> None:
+    """When the line that it changes has changed, the mutation is to be renewed."""
+    assert fits(mutation)
 
 
 @pytest.mark.parametrize("mutation", CHOSEN, ids=[mutation.name for mutation in CHOSEN])

@@ -69,7 +69,10 @@ def dial(position: int, number: int, at_s: float, outcome: Outcome) -> Dial:
 def launch(dialed: Dial) -> Launch:
     """How that dial left the server."""
     return Launch(
-        attempt_id=dialed.attempt_id, batch_id=dialed.batch_id, at_s=dialed.start_s - 0.001
+        attempt_id=dialed.attempt_id,
+        batch_id=dialed.batch_id,
+        at_s=dialed.start_s - 0.001,
+        intended=True,
     )
 
 

@@ -117,6 +117,11 @@ DOCTORED = [
     ("counts add up", one_batch(kept(), counts=Counts(completed=1, failed=1)), "its calls are"),
     ("counts add up", one_batch(kept(), attempts=2), "counts 2 attempts and has 3"),
     ("counts add up", one_batch(kept(), status=BatchStatus.FAILED), "batch_1 is failed with"),
+    (
+        "intents come first",
+        replace(kept(), launches=(replace(kept().launches[0], intended=False),)),
+        "attempt_1_0_1 left before it was in the database",
+    ),
     ("intents come first", without_intent(), "attempt_1_0_2 was dialed and isn't in"),
     (
         "intents come first",

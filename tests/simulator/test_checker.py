@@ -33,7 +33,7 @@ from batchcalls.core.model import (
     attempt_id,
     call_id,
 )
-from batchcalls.engine.engine import EngineLimits
+from batchcalls.engine.admission import EngineLimits
 from batchcalls_simulator.books import BatchBook, BrokenPromise
 from batchcalls_simulator.dials import Dials, Known, Ring, Tally
 

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
-from batchcalls.engine.engine import EngineLimits
+from batchcalls.engine.admission import EngineLimits
 from batchcalls.errors import InvalidRequest, LimitExceeded
 from batchcalls_simulator.campaign import Campaign, read_campaign
 from batchcalls_simulator.cli import app

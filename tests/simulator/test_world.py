@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from batchcalls.core.model import BatchSpec, CallSpec, RetryConfig, Script
-from batchcalls.engine.engine import EngineLimits
+from batchcalls.engine.admission import EngineLimits
 from batchcalls_simulator.cli.app import silence
 from batchcalls_simulator.distributions import Fixed
 from batchcalls_simulator.faults import NO_FAULTS, Doom, Faults, Moment, Trouble

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import TypeVar
@@ -32,7 +31,7 @@ from batchcalls.core.dispatch import Dispatcher
 from batchcalls.core.lane import Dial
 from batchcalls.core.limits import Limit
 from batchcalls.core.model import Batch, BatchSpec, BatchStatus, CallSpec
-from batchcalls.core.pacing import Pacer
+from batchcalls.engine.admission import Admission, EngineLimits
 from batchcalls.engine.bell import Bell
 from batchcalls.engine.dialer import DEFAULT_TIMING, Dialer, Timing
 from batchcalls.engine.hub import Hub
@@ -53,24 +52,6 @@ from batchcalls.store.store import Query, Store, StoreFailure
 T = TypeVar("T")
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineLimits:
-    """What one server takes on. 0 means no limit.
-
-    ``max_concurrent_calls`` (default 1,000) calls are up at once over all batches, and no
-    batch may ask for more; ``max_calls_per_second`` (default 0) dials leave in any second;
-    ``max_open_batches`` (default 1,000) batches and ``max_open_calls`` (default 10 million)
-    calls that aren't final are held; ``max_submissions_per_second`` (default 0) batches are
-    taken in.
-    """
-
-    max_concurrent_calls: int = 1_000
-    max_calls_per_second: float = 0.0
-    max_open_batches: int = 1_000
-    max_open_calls: int = 10_000_000
-    max_submissions_per_second: float = 0.0
 
 
 DEFAULT_LIMITS = EngineLimits()
@@ -113,7 +94,9 @@ class Engine:
         self._carriers = carriers
         self._clock = clock
         self._run_sync = run_sync
-        self._submissions = Pacer(limits.max_submissions_per_second, tolerance_s=1.0)
+        self._admission = Admission(
+            limits, carriers=carriers.keys(), journal=self.journal, clock=clock
+        )
         self._stopping = False
         bell = Bell()
         self.dialer = Dialer(
@@ -196,18 +179,23 @@ class Engine:
         """Store a new batch durably and run it; the same request again changes nothing.
 
         Raises:
+          InvalidRequest: it names a carrier that isn't here.
           LimitExceeded, TryLater: it is above a limit of the server.
           Conflict: the batch id is taken, or the request id was used for another body.
           Unavailable: the store can't commit, or the server shuts down.
         """
         try:
-            self.admit(spec, len(calls))
-            self._check_rate()
+            with self._admission.arriving(spec, len(calls)):
+                return await self._store_batch(spec, calls)
         except (LimitExceeded, TryLater):
             made = await self._made_before(spec)
             if made is None:
                 raise
             return made
+
+    async def _store_batch(self, spec: BatchSpec, calls: Sequence[CallSpec]) -> Batch:
+        if self._stopping:
+            raise _shutting_down()
         change = BatchSubmitted(
             batch_id=spec.batch_id, time_us=self._clock.now_us(), spec=spec, calls=calls
         )
@@ -296,40 +284,7 @@ class Engine:
         """Whether a batch would be taken in now. Raises as ``submit`` does."""
         if self._stopping:
             raise _shutting_down()
-        self._check_concurrency(spec)
-        self._check_capacity(total_calls)
-
-    def _check_concurrency(self, spec: BatchSpec) -> None:
-        limit = self.limits.max_concurrent_calls
-        if limit and spec.concurrency > limit:
-            raise LimitExceeded(
-                f"concurrency {spec.concurrency} is above the server's limit of {limit}",
-                reason=Reason.CONCURRENCY_LIMIT,
-                subject="concurrency",
-                limit=limit,
-            )
-
-    def _check_capacity(self, total_calls: int) -> None:
-        limits = self.limits
-        open_batches, open_calls = self.journal.open_batches, self.journal.open_calls
-        if limits.max_open_batches and open_batches >= limits.max_open_batches:
-            raise _at_capacity(f"{open_batches} batches are open, the server's limit")
-        if limits.max_open_calls and open_calls + total_calls > limits.max_open_calls:
-            raise _at_capacity(
-                f"{open_calls} calls are open; with these {total_calls} they would be more"
-                f" than the server's limit of {limits.max_open_calls}"
-            )
-
-    def _check_rate(self) -> None:
-        now = self._clock.now()
-        at = self._submissions.earliest(now)
-        if at > now:
-            raise TryLater(
-                f"more than {self._submissions.rate:g} submissions a second",
-                reason=Reason.RATE_LIMITED,
-                retry_after_s=at - now,
-            )
-        self._submissions.start(now)
+        self._admission.check(spec, total_calls)
 
     def _check_carriers(self, unfinished: list[Batch]) -> None:
         missing = Counter(batch.spec.carrier for batch in unfinished)
@@ -363,7 +318,3 @@ def _gate(name: str, carrier: Carrier) -> CarrierGate:
 
 def _shutting_down() -> Unavailable:
     return Unavailable("the server is shutting down", reason=Reason.SHUTTING_DOWN)
-
-
-def _at_capacity(message: str) -> TryLater:
-    return TryLater(message, reason=Reason.SYSTEM_CAPACITY, retry_after_s=10.0)

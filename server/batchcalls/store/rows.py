@@ -105,21 +105,29 @@ class Rows:
 
     def _ended(self, key: int, change: CallEnded) -> None:
         self._end_attempt(key, change.position, change.attempt)
-        self._move(key, change, change.status, change.attempt.number, end=change.time_us)
+        self._move(key, change, change.status, end=change.time_us)
 
     def _retry_scheduled(self, key: int, change: RetryScheduled) -> None:
         self._end_attempt(key, change.position, change.attempt)
-        number = change.attempt.number
-        self._move(key, change, CallStatus.RETRYING, number, due=change.due_time_us)
+        self._move(key, change, CallStatus.RETRYING, due=change.due_time_us)
 
     def _returned(self, key: int, change: CallReturned) -> None:
+        """Undo the dial; what came of the attempts before it stays as it is."""
         number = change.attempt.number
         row = {"k": key, "p": change.position, "n": number}
         self._rows[statements.DELETE_ATTEMPTS].append(row)
-        if number == 1:
-            self._move(key, change, CallStatus.PENDING, 0)
-        else:
-            self._move(key, change, CallStatus.RETRYING, number - 1, due=change.time_us)
+        target = CallStatus.PENDING if number == 1 else CallStatus.RETRYING
+        self._rows[statements.RETURN_CALLS].append(
+            {
+                "k": key,
+                "p": change.position,
+                "source": CallStatus.IN_PROGRESS.value,
+                "target": target.value,
+                "n": number - 1,
+                "due": change.time_us if number > 1 else 0,
+                "at": change.time_us,
+            }
+        )
 
     def _calls_canceled(self, key: int, change: CallsCanceled) -> None:
         rows = self._rows[statements.CANCEL_CALLS]
@@ -146,23 +154,20 @@ class Rows:
     def _move(
         self,
         key: int,
-        change: CallEnded | RetryScheduled | CallReturned,
+        change: CallEnded | RetryScheduled,
         target: CallStatus,
-        attempts: int,
         *,
         due: int = 0,
         end: int = 0,
     ) -> None:
-        returned = isinstance(change, CallReturned)
-        outcome = None if returned else change.attempt.outcome
+        assert change.attempt.outcome is not None
         self._rows[statements.MOVE_CALLS].append(
             {
                 "k": key,
                 "p": change.position,
                 "source": CallStatus.IN_PROGRESS.value,
                 "target": target.value,
-                "result": outcome and outcome.value,
-                "n": attempts,
+                "result": change.attempt.outcome.value,
                 "due": due,
                 "at": change.time_us,
                 "end": end,
@@ -177,6 +182,7 @@ _ORDER: Final = (
     statements.END_ATTEMPTS,
     statements.DELETE_ATTEMPTS,
     statements.MOVE_CALLS,
+    statements.RETURN_CALLS,
     statements.CANCEL_CALLS,
     statements.INSERT_EVENTS,
 )

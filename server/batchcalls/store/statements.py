@@ -88,10 +88,19 @@ MOVE_CALLS: Final = (
     .values(
         status=bindparam("target"),
         outcome=bindparam("result"),
-        attempts=bindparam("n"),
         due_time_us=bindparam("due"),
         update_time_us=bindparam("at"),
         end_time_us=bindparam("end"),
+    )
+)
+RETURN_CALLS: Final = (
+    update(calls)
+    .where(_call)
+    .values(
+        status=bindparam("target"),
+        attempts=bindparam("n"),
+        due_time_us=bindparam("due"),
+        update_time_us=bindparam("at"),
     )
 )
 CANCEL_CALLS: Final = (

@@ -41,11 +41,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """A dial as it left the server."""
+    """A dial as it left the server; ``intended`` if the database had it by then."""
 
     attempt_id: str
     batch_id: str
     at_s: float
+    intended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +109,14 @@ def read_launches(lines: Iterable[bytes]) -> tuple[Launch, ...]:
     return tuple(Launch(**json.loads(line)) for line in lines)
 
 
-def read_database(url: str) -> tuple[Stored, ...]:
+def sqlite_url(database: Path) -> str:
+    """How a server is told of a database file."""
+    return f"sqlite:///{database}"
+
+
+def read_database(database: Path) -> tuple[Stored, ...]:
     """All that is in the database of a server that has ended."""
-    store = Store.open(url)
+    store = Store.open(sqlite_url(database))
     try:
         batches, _ = store.read(partial(queries.batch_page, before=None, limit=_ALL))
         return tuple(_stored(store, batch) for batch in batches)

@@ -22,7 +22,7 @@ from batchcalls_simulator.chaos.users import Users
 _PEACE_S: Final = 120.0
 """How long the work that is left may take, once nothing fails any more; it takes seconds."""
 
-Tell = Callable[[str], None]
+Tell = Callable[[str], object]
 """Is given a line of progress."""
 
 

@@ -37,7 +37,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One kill of the server, ``after_s`` seconds into its life, with trouble around it.
+    """One kill of the server, ``after_s`` seconds after it began to dial, with trouble around it.
 
     The trouble begins ``trouble_s`` before the kill. It is over before the kill where
     ``healed_first``; else ``trouble_s`` after the next server was started.
@@ -116,7 +116,7 @@ _FEWEST_BATCHES: Final = 3
 _HEALED_FIRST_RATE: Final = 1 / 3
 
 _LIFE_S: Final = 1.5
-"""How long a server lives, and can work, between two kills."""
+"""How long a server dials between two kills, at the most."""
 
 _CALL_S: Final = 0.5
 """How long a call lasts on the average."""
@@ -129,10 +129,10 @@ def draw(seed: int, *, kills: int) -> Scenario:
     """The scenario of that seed in which the server is killed so many times (at least 1)."""
     random = Random(seed)
     limits = Limits(
-        server_calls=random.randint(30, 45),
-        server_rate=random.choice((60.0, 75.0, 90.0)),
-        carrier_calls=random.randint(25, 40),
-        carrier_rate=random.choice((50.0, 62.5, 80.0)),
+        server_calls=random.randint(14, 26),
+        server_rate=random.choice((0.0, 45.0, 90.0)),
+        carrier_calls=random.randint(12, 24),
+        carrier_rate=random.choice((0.0, 37.5, 80.0)),
     )
     count = max(_FEWEST_BATCHES, kills // _KILLS_A_BATCH)
     return Scenario(
@@ -151,14 +151,14 @@ def _trunk(random: Random, limits: Limits) -> dict[str, str]:
 
 
 def _batch(random: Random, seed: int, index: int, count: int, kills: int) -> PlannedBatch:
-    concurrency = random.choice((5, 10, 20, 30))
+    concurrency = random.choice((4, 8, 12, 16))
     rate = random.choice((0.0, 0.0, 12.5, 20.0, 40.0))
     speed = min(concurrency / _CALL_S, rate or math.inf, _LIVELY)
     calls = round(speed * random.uniform(0.5, 1.5) * _LIFE_S * kills / count)
     return PlannedBatch(
         request_id=f"chaos-{seed}-{index}",
         after_kills=index * kills // count,
-        after_s=random.uniform(0.0, 1.0),
+        after_s=random.uniform(0.0, 1.0) if index else 0.0,
         senders=random.choice((1, 1, 2)),
         phone_numbers=tuple(f"+1999{index * 1000 + call:07d}" for call in range(calls)),
         concurrency=concurrency,
@@ -202,7 +202,7 @@ def _faults(random: Random, kills: int) -> tuple[Fault, ...]:
     return tuple(
         Fault(
             trouble=trouble,
-            after_s=random.uniform(0.0, 1.0 if trouble is Trouble.STARTING else 2.0 * _LIFE_S),
+            after_s=random.uniform(0.0, 1.0 if trouble is Trouble.STARTING else _LIFE_S),
             trouble_s=random.uniform(0.1, 0.8),
             healed_first=random.random() < _HEALED_FIRST_RATE,
         )

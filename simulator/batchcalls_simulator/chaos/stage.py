@@ -18,11 +18,20 @@ import trio
 
 from batchcalls_simulator.cdr_reader import CallDetails
 from batchcalls_simulator.chaos import witness
-from batchcalls_simulator.chaos.evidence import CarrierLife, Launch, read_dials, read_launches
+from batchcalls_simulator.chaos.evidence import (
+    CarrierLife,
+    Launch,
+    read_dials,
+    read_launches,
+    sqlite_url,
+)
 from batchcalls_simulator.chaos.processes import CAN_FILL_DISKS, Processes, Victim
 from batchcalls_simulator.chaos.scenario import Fault, Limits, Scenario, Trouble
 
 _ANY_PORT: Final = "127.0.0.1:0"
+
+_IDLE_S: Final = 2.0
+"""How long a fault waits for a server that doesn't dial; it may have nothing to do."""
 
 
 @dataclass(slots=True)
@@ -34,7 +43,7 @@ class _Carrier:
 class Stage:
     """The server and its carrier, and what is done to them.
 
-    ``address`` is the server's, ``database`` its URL. ``mishaps`` are what happened that nobody
+    ``address`` is the server's, ``database`` its file. ``mishaps`` are what happened that nobody
     did.
     """
 
@@ -42,7 +51,7 @@ class Stage:
         self, scenario: Scenario, folder: Path, processes: Processes, nursery: trio.Nursery
     ) -> None:
         self.address = _ANY_PORT
-        self.database = f"sqlite:///{folder / 'batchcalls.db'}"
+        self.database = folder / "batchcalls.db"
         self.mishaps: list[str] = []
         self._scenario = scenario
         self._folder = folder
@@ -53,6 +62,7 @@ class Stage:
         self._carrier_address = _ANY_PORT
         self._lives: list[CarrierLife] = []
         self._launches = bytearray()
+        self._dialed = trio.lowlevel.ParkingLot()
 
     def __repr__(self) -> str:
         return f"<Stage {self._server!r} {self._carrier!r} {self.dials} dials>"
@@ -85,6 +95,7 @@ class Stage:
 
     async def suffer(self, fault: Fault) -> None:
         """Let one fault happen, and have a server and a carrier that run behind it."""
+        await self._wait_for_dials()
         await trio.sleep(fault.after_s)
         if fault.trouble is Trouble.STARTING:
             await self._kill_server()
@@ -101,6 +112,13 @@ class Stage:
             await trio.sleep(fault.trouble_s)
             await self._end(fault.trouble)
         await self._server.listens()
+
+    async def _wait_for_dials(self) -> None:
+        """Wait until the server dials, if it has anything to dial: faults are for the busy."""
+        dials = self.dials
+        with trio.move_on_after(_IDLE_S):
+            while self.dials == dials:
+                await self._dialed.park()
 
     async def _begin(self, trouble: Trouble) -> None:
         match trouble:
@@ -182,6 +200,7 @@ class Stage:
             async for chunk in stream:
                 *lines, told = (told + chunk).split(b"\n")
                 self._launches += b"".join(line + b"\n" for line in lines)
+                self._dialed.unpark_all()
 
     async def _kill_server(self) -> None:
         server = self._running_server()
@@ -207,9 +226,10 @@ class Stage:
             "max_concurrent_calls": str(limits.carrier_calls),
             "calls_per_second": str(limits.carrier_rate),
             witness.PIPE_OPTION: str(writing),
+            witness.DATABASE_OPTION: str(self.database),
         }
         command = [sys.executable, "-m", "batchcalls", "serve", "--listen", self.address]
-        command += ["--database", self.database, "--drain-timeout", "1"]
+        command += ["--database", sqlite_url(self.database), "--drain-timeout", "1"]
         command += ["--max-concurrent-calls", str(limits.server_calls)]
         command += ["--max-calls-per-second", str(limits.server_rate)]
         command += ["--carrier", witness.NAME]

@@ -116,7 +116,10 @@ def counts_add_up(evidence: Evidence) -> Iterator[str]:
 
 
 def intents_first(evidence: Evidence) -> Iterator[str]:
-    """Every dial that may have rung is an attempt in the database, for the same phone."""
+    """A dial is in the database before it leaves, and stays there if it may have rung."""
+    for launch in evidence.launches:
+        if not launch.intended:
+            yield f"{launch.attempt_id} left before it was in the database"
     known = {
         attempt.attempt_id: (call, attempt)
         for _, call in _calls(evidence)

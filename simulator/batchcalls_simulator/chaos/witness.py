@@ -1,13 +1,15 @@
 """A carrier that notes each dial as it leaves the dialing server, and hands it on to ``grpc``.
 
-It is loaded into the server by the door that any carrier uses, and adds one write to a pipe to
-each dial: what was written survives the server's death, and needs no room on a disk.
+It is loaded into the server by the door that any carrier uses. For each dial it looks into the
+database, past the server, whether the intent is there, and writes what it saw to a pipe: that
+survives the server's death, and needs no room on a disk.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,12 +24,21 @@ from batchcalls.carriers.base import (
     Progress,
 )
 from batchcalls.carriers.remote import create as create_remote
+from batchcalls.core.model import parse_call_id
 
 NAME: Final = "witnessed"
 """The name that a server of a chaos run knows this carrier by."""
 
 PIPE_OPTION: Final = "launches_fd"
-"""The option with the number of the open file to write to; all others are those of ``grpc``."""
+"""The option with the number of the open file to write to."""
+
+DATABASE_OPTION: Final = "database"
+"""The option with the server's SQLite file. All other options are those of ``grpc``."""
+
+_INTENT: Final = """
+    SELECT 1 FROM attempts JOIN batches USING (batch_key)
+    WHERE batch_id = ? AND position = ? AND dial = ? AND outcome IS NULL
+"""
 
 _REGISTRATION: Final[Mapping[str, str]] = {
     "METADATA": "Metadata-Version: 2.1\nName: batchcalls-chaos\nVersion: 0\n",
@@ -36,12 +47,16 @@ _REGISTRATION: Final[Mapping[str, str]] = {
 
 
 class Witness(Carrier):
-    """Writes a line to ``pipe`` for each dial that goes through ``carrier``."""
+    """Writes a line to ``pipe`` for each dial that goes through ``carrier``.
 
-    def __init__(self, carrier: Carrier, pipe: int) -> None:
+    ``database`` is the SQLite file in which the intents must be.
+    """
+
+    def __init__(self, carrier: Carrier, *, pipe: int, database: Path) -> None:
         self.limits = carrier.limits
         self._carrier = carrier
         self._pipe = pipe
+        self._database = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
 
     def __repr__(self) -> str:
         return f"<Witness of {self._carrier!r}>"
@@ -54,16 +69,25 @@ class Witness(Carrier):
             "attempt_id": call.attempt_id,
             "batch_id": call.batch_id,
             "at_s": round(time.monotonic(), 6),
+            "intended": self._is_intended(call),
         }
         os.write(self._pipe, f"{json.dumps(launch)}\n".encode())
         return await self._carrier.place_call(call, report)
+
+    def _is_intended(self, call: OutboundCall) -> bool:
+        """Whether the dial is in the database, as others see it: committed."""
+        parsed = parse_call_id(call.call_id)
+        dial = int(call.attempt_id.rpartition("_")[2])
+        assert parsed is not None, "the server made the id"
+        return self._database.execute(_INTENT, (*parsed, dial)).fetchone() is not None
 
     async def lookup(self, attempt_id: str) -> Lookup:
         """What the carrier knows of a dial."""
         return await self._carrier.lookup(attempt_id)
 
     async def aclose(self) -> None:
-        """Let the carrier go."""
+        """Let the carrier and the database go."""
+        self._database.close()
         await self._carrier.aclose()
 
 
@@ -76,9 +100,10 @@ def create(options: Mapping[str, object]) -> Witness:
     rest = dict(options)
     try:
         pipe = int(str(rest.pop(PIPE_OPTION)))
-    except (KeyError, ValueError):
-        raise CarrierOptionError(f"option {PIPE_OPTION}: must be the number of a file") from None
-    return Witness(create_remote(rest), pipe)
+        database = Path(str(rest.pop(DATABASE_OPTION)))
+    except (KeyError, ValueError) as error:
+        raise CarrierOptionError(f"the witness needs a file and a database: {error}") from None
+    return Witness(create_remote(rest), pipe=pipe, database=database)
 
 
 def register(folder: Path) -> None:

@@ -17,7 +17,7 @@ import typer
 
 from batchcalls.carriers.base import CarrierOptionError
 from batchcalls.core.model import BatchSpec
-from batchcalls.engine.engine import EngineLimits
+from batchcalls.engine.admission import EngineLimits
 from batchcalls.errors import BatchCallsError, InvalidRequest
 from batchcalls_simulator.campaign import read_campaign
 from batchcalls_simulator.chart import PlottingMissing, draw
