@@ -11,6 +11,7 @@ are up get ``drain_timeout_s`` → the carrier lets go → what has happened is 
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -42,6 +43,14 @@ from batchcalls.store.store import Store, StoreFailure, UnsupportedDatabase
 
 _FLUSH_TIMEOUT_S: Final = 10.0
 """How long a failing store is waited for at the end; what isn't durable then is recovered."""
+
+_COLLECT_AFTER: Final = (10_000, 10, 100)
+"""When Python looks for garbage in cycles: less often than by default.
+
+A submission of 100,000 calls makes as many records, none of them garbage. To look through all
+of them, again and again, took a third of the time of its conversion and held everybody up for
+80 ms at a time; so it is 20 ms.
+"""
 
 _RPC_GRACE_S: Final = 1.0
 _LAG_INTERVAL_S: Final = 0.25
@@ -81,6 +90,7 @@ class App:
           OSError: an address can't be bound.
         """
         self._listen_to_signals()
+        gc.set_threshold(*_COLLECT_AFTER)
         store = Store.open(self._settings.database)
         try:
             carrier = load_carrier(self._settings.carrier, self._settings.carrier_options)
