@@ -19,12 +19,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from batchcalls.client import Client, open_client
 from batchcalls.core.model import call_id
+from batchcalls.reach.failure import RpcFailed
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls.v1.batch_pb2 import Batch, BatchSpec, CallDefaults
 from batchcalls.v1.call_pb2 import CallSpec
 from batchcalls.v1.retry_config_pb2 import RetryConfig
 from batchcalls.v1.script_pb2 import Script
 from batchcalls_simulator.meter import Meter, Report, SequenceCheck
+from batchcalls_simulator.trio_run import run_trio
 
 T = TypeVar("T")
 
@@ -43,12 +45,41 @@ class Load:
     batches: int = 10
     calls: int = 1_000
     concurrency: int = 50
-    watchers: int = 1
+    watchers: int = 5
 
     @property
     def total_calls(self) -> int:
         """Over all batches."""
         return self.batches * self.calls
+
+
+Show = Callable[[Meter, float], object]
+"""Is given the meter and the seconds since the beginning, every so often."""
+
+
+def run(address: str, load: Load, *, show: Show, interval_s: float) -> Report:
+    """``drive`` with a display: ``show`` is called every ``interval_s`` seconds.
+
+    Raises:
+      RpcFailed: the server refused a request, or couldn't be reached.
+    """
+    meter = Meter()
+
+    async def main() -> Report:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_show, meter, show, interval_s)
+            report = await drive(address, load, meter)
+            nursery.cancel_scope.cancel()
+        return report
+
+    return run_trio(main, RpcFailed)
+
+
+async def _show(meter: Meter, show: Show, interval_s: float) -> None:
+    began_s = trio.current_time()
+    while True:
+        await trio.sleep(interval_s)
+        show(meter, trio.current_time() - began_s)
 
 
 async def drive(address: str, load: Load, meter: Meter) -> Report:

@@ -209,16 +209,20 @@ def _wishes(random: Random, batch_id: str, faults: Faults) -> list[Wish]:
     def wish(verb: Verb, at_s: float) -> Wish:
         return Wish(at_s=at_s, verb=verb, batch_id=batch_id)
 
+    def soon(after_s: float) -> float:
+        """Often within seconds, when most is under way; else at any time of the first phase."""
+        rest_s = max(0.0, end_s - after_s)
+        return after_s + random.choice([rest_s * random.random() ** 2, random.uniform(0.0, 3.0)])
+
     end_s = faults.calm_at_s
     submitted_s = random.choice([0.0, 0.0, random.uniform(0.0, end_s / 2)])
     wishes = [wish(Verb.SUBMIT, submitted_s)]
     if random.random() < 0.3:
         for _ in range(random.randint(1, 3)):
-            paused_s = submitted_s + (end_s - submitted_s) * random.random() ** 2
-            wishes.append(wish(Verb.PAUSE, paused_s))
-            wishes.append(wish(Verb.RESUME, random.uniform(paused_s, end_s)))
-        wishes.append(wish(Verb.RESUME, end_s))
-    if random.random() < 0.25:
+            paused_s = soon(submitted_s)
+            wishes += [wish(Verb.PAUSE, paused_s), wish(Verb.RESUME, soon(paused_s))]
+        wishes.append(wish(Verb.RESUME, end_s + 3.0))
+    if random.random() < 0.3:
         verb = random.choice([Verb.CANCEL, Verb.CANCEL_AND_HANG_UP])
-        wishes.append(wish(verb, submitted_s + (end_s - submitted_s) * random.random() ** 2))
+        wishes.append(wish(verb, soon(submitted_s)))
     return wishes

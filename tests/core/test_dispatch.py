@@ -252,7 +252,7 @@ def test_a_held_pace_leaves_room_for_what_an_earlier_process_dialed() -> None:
         carriers=[LimitSetup(rate=4.0)],
         lanes=[LaneSetup(concurrency=9, rate=0.5, priorities=(0,) * 9)],
     )
-    world.dispatcher.hold_pace(world.lanes[0], world.now)
+    world.dispatcher.hold_pace(world.now)
     dial_all(world)
     assert not world.up
     world.run_to_rest()

@@ -53,8 +53,8 @@ MUTATIONS = (
     Mutation(
         name="when a retry is due isn't durable",
         file="store/rows.py",
-        before="self._move(key, change, CallStatus.RETRYING, number, due=change.due_time_us)",
-        after="self._move(key, change, CallStatus.RETRYING, number, due=change.time_us)",
+        before="due=change.due_time_us",
+        after="due=change.time_us",
         broken="due time isn't durable|before it was due",
     ),
     Mutation(
@@ -63,7 +63,7 @@ MUTATIONS = (
         before="fresh = [call for call in ready if call.position not in self.dials]",
         after="fresh = list(ready)",
         also=("core/window.py", "if key not in read.gone and key", "if key"),
-        broken="is dialed|LostRow|dialed twice",
+        broken="is dialed|LostRow|UNIQUE|dialed twice",
         seeds=150,
     ),
     Mutation(
@@ -154,8 +154,8 @@ MUTATIONS = (
     Mutation(
         name="prepared dials of a canceled batch still leave",
         file="core/dispatch.py",
-        before="if self._stopped or lane.is_canceled or lane.carrier",
-        after="if self._stopped or lane.carrier",
+        before="        lane.is_canceled = True\n        self._recall(lane)",
+        after="        lane.is_canceled = False",
         broken="though its batch was canceling",
         seeds=150,
     ),
@@ -179,7 +179,7 @@ MUTATIONS = (
         file="store/journal.py",
         before="        return ledger.fork()",
         after="        ledger._events = []; return ledger",
-        broken="counts|logged where|no call of|last sequence",
+        broken="counts|logged where|no call of|last sequence|ahead of what is durable",
     ),
     Mutation(
         name="an event is published twice",

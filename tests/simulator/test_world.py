@@ -17,7 +17,7 @@ from batchcalls_simulator.cli.app import silence
 from batchcalls_simulator.distributions import Fixed
 from batchcalls_simulator.faults import NO_FAULTS, Doom, Faults, Moment, Trouble
 from batchcalls_simulator.options import SimulatorOptions
-from batchcalls_simulator.scenario import Scenario, Verb, Wish
+from batchcalls_simulator.scenario import WALL_S, Scenario, Verb, Wish
 from batchcalls_simulator.world import Played, play, play_scenario
 from tests.house.tree import ROOT, SOURCE_ROOTS
 
@@ -162,3 +162,20 @@ def test_hanging_up_ends_calls_at_once() -> None:
         "20.000000 over attempt_a_0_1 canceled",
         "20.000000 over attempt_a_1_1 canceled",
     ]
+
+
+def test_a_pace_outlives_the_server_and_the_batch() -> None:
+    """A new server waits out the window of the last dial, also one of a batch that has ended."""
+    doom = Doom(moment=Moment.TIME, count=2, restart_s=0.0)
+    first = scenario(number=BUSY, calls=1, faults=Faults(calm_at_s=60.0, dooms=(doom,)))
+    spec, people = first.batches["batch_a"]
+    later = replace(spec, batch_id="batch_b", start_time_us=round((WALL_S + 2.5) * 1e6))
+    played = play_scenario(
+        replace(
+            first,
+            limits=EngineLimits(max_calls_per_second=0.2),
+            batches={**first.batches, "batch_b": (later, people)},
+            wishes=(*first.wishes, Wish(at_s=0.0, verb=Verb.SUBMIT, batch_id="batch_b")),
+        )
+    )
+    assert len(dialed(played)) == 2

@@ -139,9 +139,13 @@ class Dispatcher:
         for limit in _limits(self.server, dial.lane):
             limit.adopt()
 
-    def hold_pace(self, lane: Lane, now: float) -> None:
-        """An earlier process may have dialed for the lane until a moment ago, at full pace."""
-        for limit in _limits(self.server, lane):
+    def hold_pace(self, now: float) -> None:
+        """An earlier process may have dialed until a moment ago, at full pace.
+
+        For these lanes, or for others that have ended since: server and carriers wait too.
+        """
+        gates = [gate.limit for gate in self.carriers.values()]
+        for limit in (self.server, *gates, *[lane.limit for lane in self.lanes.values()]):
             limit.pacer.hold(now)
 
     def line_free(self, dial: Dial, now: float) -> None:

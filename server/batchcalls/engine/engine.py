@@ -301,12 +301,13 @@ class Engine:
         for batch in unfinished:
             self.journal.know(batch)
             lane = self.scheduler.adopt(batch)
-            if batch.attempts:
-                self.dispatcher.hold_pace(lane, self._clock.now())
             if batch.counts.in_progress:
                 key = self._store.key(batch.batch_id)
                 query = partial(queries.open_calls, key=key, batch_id=batch.batch_id)
                 dials += [self._recovery.adopt(lane, call) for call in self._store.read(query)]
+        newest, _ = self._store.read(partial(queries.batch_page, before=None, limit=1))
+        if newest:
+            self.dispatcher.hold_pace(self._clock.now())
         log.info("recovered", batches=self.journal.open_batches, open_calls=len(dials))
         return dials
 

@@ -115,8 +115,11 @@ _KILLS_A_BATCH: Final = 3
 _FEWEST_BATCHES: Final = 3
 _HEALED_FIRST_RATE: Final = 1 / 3
 
-_LIFE_S: Final = 1.5
+_LIFE_S: Final = 2.0
 """How long a server dials between two kills, at the most."""
+
+_WORK_S: Final = 2.0
+"""How many seconds of work there are for a kill, so that it hits a server that has some."""
 
 _CALL_S: Final = 0.5
 """How long a call lasts on the average."""
@@ -154,7 +157,7 @@ def _batch(random: Random, seed: int, index: int, count: int, kills: int) -> Pla
     concurrency = random.choice((4, 8, 12, 16))
     rate = random.choice((0.0, 0.0, 12.5, 20.0, 40.0))
     speed = min(concurrency / _CALL_S, rate or math.inf, _LIVELY)
-    calls = round(speed * random.uniform(0.5, 1.5) * _LIFE_S * kills / count)
+    calls = round(speed * random.uniform(0.5, 1.5) * _WORK_S * kills / count)
     return PlannedBatch(
         request_id=f"chaos-{seed}-{index}",
         after_kills=index * kills // count,
@@ -186,6 +189,9 @@ def _steps(random: Random) -> tuple[Step, ...]:
     steps: list[Action] = random.choice(
         (
             [],
+            [],
+            [],
+            [Action.PAUSE, Action.RESUME],
             [Action.PAUSE, Action.RESUME],
             [Action.PAUSE, Action.RESUME, Action.PAUSE, Action.RESUME],
             [Action.PAUSE, Action.CANCEL],

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import trio
-
 from batchcalls_simulator.chaos.evidence import Evidence
 from batchcalls_simulator.chaos.exactness import Pace, carrier_paces, launch_paces, transit
 from batchcalls_simulator.chaos.processes import DidNotStart
 from batchcalls_simulator.chaos.run import Tell, play
 from batchcalls_simulator.chaos.scenario import Scenario, Trouble, draw
 from batchcalls_simulator.chaos.verdict import CHECKS, judge
+from batchcalls_simulator.trio_run import run_trio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,23 +31,12 @@ def hold(seed: int, *, kills: int, folder: Path, tell: Tell) -> Trial:
     scenario = draw(seed, kills=kills)
     began_s = time.monotonic()
     try:
-        evidence = trio.run(partial(play, scenario, folder, tell=tell))
-    except BaseExceptionGroup as group:
-        failed, others = group.split(DidNotStart)
-        if others is not None or failed is None:
-            raise
-        return Trial(broken=tuple(map(str, _leaves(failed))))
+        evidence = run_trio(partial(play, scenario, folder, tell=tell), DidNotStart)
+    except DidNotStart as error:
+        return Trial(broken=(str(error),))
     broken = tuple(judge(evidence))
     took_s = time.monotonic() - began_s
     return Trial(broken=broken, summary=tuple(_summary(scenario, evidence, broken, took_s)))
-
-
-def _leaves(group: BaseExceptionGroup[DidNotStart]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
 
 
 def _summary(

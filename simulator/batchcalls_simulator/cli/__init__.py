@@ -6,7 +6,13 @@ Results go to standard output, progress to standard error.
 
 from __future__ import annotations
 
-from batchcalls_simulator.cli import chaos, plan, serve, simulate  # noqa: F401 - imported to register
+from batchcalls_simulator.cli import (  # noqa: F401 - imported to register
+    chaos,
+    load,
+    plan,
+    serve,
+    simulate,
+)
 from batchcalls_simulator.cli.app import app
 
 # Help lists commands as they registered, and that follows who imports whom.

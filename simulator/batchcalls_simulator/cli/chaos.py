@@ -6,7 +6,6 @@ A failure prints one line, the command that replays it, and keeps the run's fold
 from __future__ import annotations
 
 import shutil
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from random import SystemRandom
@@ -59,7 +58,6 @@ def chaos(
         place = _new_folder(folder)
     except OSError as error:
         refuse(str(error))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no process stays behind
     try:
         trial = _hold(seed, kills, place)
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from textwrap import shorten
 from typing import Annotated
 
 import typer
@@ -23,6 +24,9 @@ from batchcalls_simulator.world import Played, play
 
 FAILED = 1
 _HOUR_S = 3600.0
+
+_MAX_REPORT = 500
+"""The characters of a report: one line, however much a foreign exception has to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def _judge(seed: int) -> _Verdict:
     try:
         return _Verdict(seed, play(seed))
     except BrokenPromise as promise:
-        return _Verdict(seed, None, " ".join(str(promise).split()))
+        return _Verdict(seed, None, shorten(str(promise), _MAX_REPORT, placeholder=" …"))
 
 
 def _replay_line(verdict: _Verdict) -> str:
