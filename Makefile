@@ -38,7 +38,7 @@ chaos: .venv/.ready ## Kill real servers KILLS=50 times under load, and compare 
 
 .PHONY: mutations
 mutations: .venv/.ready ## Put bugs in, one by one, and see each of them found by a virtual world.
-	MUTATIONS=all $(BIN)/pytest tests/mutations
+	MUTATIONS=all $(BIN)/pytest tests/mutations tests/system/test_chaos.py
 
 .PHONY: check
 check: .venv/.ready .venv-proto/.ready ## Prove format, lint, types, API, documents and layering.
