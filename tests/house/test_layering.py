@@ -147,7 +147,7 @@ def test_the_server_never_imports_the_simulator(module: Module) -> None:
 
 @each(SIMULATOR)
 def test_the_simulator_uses_only_public_names(module: Module) -> None:
-    """What the simulator needs, a stranger's carrier can have too; worlds hold the whole service."""
+    """The simulator needs what a stranger's carrier can have; worlds hold the whole service."""
     allowed = PUBLIC | WORLD_BUILDERS.get(module.name.partition(".")[2], set())
     used = [name for name in module.imports if is_server(name)]
     assert [name for name in used if not is_within(name, allowed)] == []
