@@ -23,6 +23,7 @@ from typing import Final
 
 import structlog
 
+from batchcalls.app import collect_garbage_seldom
 from benchmarks.effort import Effort
 from benchmarks.row import Row
 
@@ -75,6 +76,7 @@ def _receive(benchmark: Benchmark, receiver: Connection) -> Iterator[Row]:
 def _measure(measure: Measure, effort: Effort, sender: Connection) -> None:
     """The life of the process apart. It leads a process group, so that all of it can be ended."""
     os.setsid()
+    collect_garbage_seldom()  # the limits get what the server has
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     end: str | None = None
     try:

@@ -17,6 +17,7 @@ from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.engine import Engine
 from batchcalls.store.journal import Published, RunSync
 from batchcalls.store.store import Store
+from batchcalls.wire.spec import new_call
 
 _NO_LIMITS = EngineLimits(max_concurrent_calls=0, max_open_batches=0, max_open_calls=0)
 
@@ -80,5 +81,5 @@ async def run_batch(engine: Engine, spec: BatchSpec, calls: Sequence[CallSpec]) 
     """Submit a batch and wait for its end."""
     finish = Finish(spec.batch_id)
     engine.listen(finish)
-    await engine.submit(spec, calls)
+    await engine.submit(spec, [new_call(call) for call in calls])
     return await finish.wait()

@@ -16,6 +16,7 @@ from batchcalls.core.ledger import Ledger
 from batchcalls.core.model import BatchSpec, CallSpec
 from batchcalls.store.group import Group, Write
 from batchcalls.store.store import Store
+from batchcalls.wire.spec import new_call
 from benchmarks.workload import Workload
 
 
@@ -38,7 +39,9 @@ def _submission(spec: BatchSpec, calls: Sequence[CallSpec], *, paused: bool) -> 
     now_us = int(time.time() * MICROSECONDS)
     ledger = Ledger.opened(spec, total_calls=len(calls), time_us=now_us)
     changes: list[Change] = [
-        BatchSubmitted(batch_id=spec.batch_id, time_us=now_us, spec=spec, calls=calls)
+        BatchSubmitted(
+            batch_id=spec.batch_id, time_us=now_us, spec=spec, calls=list(map(new_call, calls))
+        )
     ]
     if paused:
         changes.append(BatchPaused(batch_id=spec.batch_id, time_us=now_us))

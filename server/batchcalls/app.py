@@ -69,6 +69,11 @@ CANNOT_START: Final = (
 log = structlog.get_logger()
 
 
+def collect_garbage_seldom() -> None:
+    """Set this process up as a server's is."""
+    gc.set_threshold(*_COLLECT_AFTER)
+
+
 class App:
     """One server. ``serve`` it once; ``on_listening`` gets the ports of RPCs and metrics."""
 
@@ -90,7 +95,7 @@ class App:
           OSError: an address can't be bound.
         """
         self._listen_to_signals()
-        gc.set_threshold(*_COLLECT_AFTER)
+        collect_garbage_seldom()
         store = Store.open(self._settings.database)
         try:
             carrier = load_carrier(self._settings.carrier, self._settings.carrier_options)

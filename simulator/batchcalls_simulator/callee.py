@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
 from struct import Struct
@@ -54,8 +53,7 @@ ENDLESS_NUMBER = "+15550100009"
 """The magic number that is answered and never hangs up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(NamedTuple):
     """What becomes of one dial. Times are None for what doesn't happen.
 
     After ``post_dial_delay_s`` the phone rings for ``ring_s``, then they talk for ``talk_s``

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from batchcalls.carriers.base import NumberPolicy
-from batchcalls.core.model import BatchSpec, CallSpec
+from batchcalls.core.changes import NewCall
+from batchcalls.core.model import BatchSpec
 from batchcalls.document import batch_request
 from batchcalls.rpc.validate import SubmitRules, check_submit
-from batchcalls.wire.spec import batch_spec_from_proto, call_spec_from_proto
+from batchcalls.wire.spec import batch_spec_from_proto, new_call_from_proto
 
 _CARRIER = "simulator"
 _BATCH_ID = "batch_plan"
@@ -24,7 +25,7 @@ class Campaign:
     """One batch and its calls. ``start_time_us`` is when it may begin, 0 where nobody said."""
 
     spec: BatchSpec
-    calls: Sequence[CallSpec]
+    calls: Sequence[NewCall]
     start_time_us: int
 
 
@@ -53,6 +54,6 @@ def read_campaign(text: str | bytes) -> Campaign:
     )
     return Campaign(
         spec=replace(spec, start_time_us=0),
-        calls=[call_spec_from_proto(call) for call in request.calls],
+        calls=[new_call_from_proto(call) for call in request.calls],
         start_time_us=spec.start_time_us,
     )

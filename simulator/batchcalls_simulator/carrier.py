@@ -28,6 +28,7 @@ from batchcalls.carriers.base import (
     StillUp,
 )
 from batchcalls.core.model import Outcome
+from batchcalls_simulator.alarm import sleep_until
 from batchcalls_simulator.callee import Callees, Fate
 from batchcalls_simulator.options import SimulatorOptions, read_options
 from batchcalls_simulator.reports import Reports
@@ -217,15 +218,15 @@ class SimulatorCarrier(Carrier):
     ) -> None:
         began = self._clock()
         for delivery in self._reports.delivered(fate, call.phone_number, call.attempt_number):
-            await self._pass(began, delivery.at_s)
+            reported_at = self._moment(began, delivery.at_s)
+            if reported_at > self._clock():  # a sleep that has nothing to wait for is costly
+                await sleep_until(reported_at)
             report(delivery.progress)
-        await self._pass(began, fate.lasts_s)
+        await sleep_until(self._moment(began, fate.lasts_s))
 
-    async def _pass(self, began: float, seconds: float) -> None:
-        """Wait until a call that began then is so many seconds old."""
-        await trio.sleep_until(self._moment(began + seconds * self.options.time_scale))
-
-    def _moment(self, at: float) -> float:
+    def _moment(self, began: float, seconds: float) -> float:
+        """When a call that began then is so many seconds old."""
+        at = began + seconds * self.options.time_scale
         if not self._grain_s or at == math.inf:
             return at
         return round(at / self._grain_s) * self._grain_s

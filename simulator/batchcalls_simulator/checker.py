@@ -35,6 +35,7 @@ from batchcalls.engine.engine import Engine
 from batchcalls.store import queries
 from batchcalls.store.group import Committed, Group
 from batchcalls.store.journal import Published
+from batchcalls.store.records import spec_record
 from batchcalls.store.store import Store
 from batchcalls_simulator.books import BatchBook, BrokenPromise, require
 from batchcalls_simulator.dials import Dials, Known, Ring
@@ -92,7 +93,8 @@ class Checker:
     def _book(self, change: Change) -> BatchBook:
         if isinstance(change, BatchSubmitted):
             require(change.batch_id not in self.books, f"{change.batch_id} was stored twice")
-            self.books[change.batch_id] = BatchBook(change.spec, change.calls)
+            specs = [spec_record(call.spec) for call in change.calls]
+            self.books[change.batch_id] = BatchBook(change.spec, specs)
         return self.books[change.batch_id]
 
     def _require_truth(self, change: Change, book: BatchBook) -> None:

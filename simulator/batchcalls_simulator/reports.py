@@ -11,16 +11,15 @@ number and the attempt number, so a run repeats exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from batchcalls.carriers.base import Progress
 from batchcalls_simulator.callee import Fate
 from batchcalls_simulator.options import SimulatorOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A report and the seconds after the dial at which it arrives."""
 
     at_s: float

@@ -29,6 +29,7 @@ from batchcalls.errors import BatchCallsError, Conflict, NotFound, WrongState
 from batchcalls.store import sqlite
 from batchcalls.store.migrate import migrate
 from batchcalls.store.store import Store
+from batchcalls.wire.spec import new_call
 from batchcalls_simulator.books import BrokenPromise
 from batchcalls_simulator.carrier import SimulatorCarrier
 from batchcalls_simulator.checker import Checker
@@ -300,7 +301,7 @@ class World:
         match wish.verb:
             case Verb.SUBMIT:
                 spec, calls = self.scenario.batches[wish.batch_id]
-                return await engine.submit(spec, calls)
+                return await engine.submit(spec, [new_call(call) for call in calls])
             case Verb.PAUSE:
                 return await engine.pause(wish.batch_id)
             case Verb.RESUME:

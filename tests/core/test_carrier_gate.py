@@ -71,8 +71,8 @@ def test_a_withdrawn_probe_makes_room_for_another() -> None:
 def test_a_throttle_halves_the_rate_and_time_brings_it_back() -> None:
     """After a throttle dials go at half the rate, and at the full one 20 seconds later."""
     paced = gate(rate=10.0)
-    for place in range(11):
-        launch(paced, 10.0 + 0.1 * place + 1e-9 * place)
+    for _ in range(11):
+        launch(paced, paced.launch_at(10.0))
     paced.throttled(11.1, retry_after_s=0.0)
     assert paced.limit.pacer.rate == pytest.approx(5.0, rel=0.11)
     paced.prepare_at(16.0)

@@ -9,7 +9,7 @@ import pytest
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.dispatch import PLAN_SIZE, Dispatcher
 from batchcalls.core.lane import Dial, Lane
-from batchcalls.core.limits import LEAD_S, Limit
+from batchcalls.core.limits import GUARD_S, LEAD_S, Limit
 from batchcalls.core.model import BatchSpec
 from tests.core.dispatch_scenes import NO_LIMIT, dial_all, huge, saturated
 from tests.core.dispatch_world import BEGIN, LaneSetup, LimitSetup, World, make_call
@@ -231,7 +231,10 @@ def test_prepared_dials_dont_wait_for_a_rate_that_has_recovered() -> None:
 
 
 def test_a_paced_dial_leaves_at_its_very_moment() -> None:
-    """Prepared ahead and durable in time, dials leave exactly an interval after each other."""
+    """Prepared ahead and durable in time, dials leave exactly an interval after each other.
+
+    Ten of them take the promised second and its guard.
+    """
     world = saturated(LaneSetup(concurrency=50, rate=10.0, priorities=(0,) * 50), slots=0)
     world.turn()
     for _ in range(100):
@@ -242,7 +245,7 @@ def test_a_paced_dial_leaves_at_its_very_moment() -> None:
         after - before
         for before, after in zip(world.left["lane0"], world.left["lane0"][1:], strict=False)
     ]
-    assert gaps == pytest.approx([0.1] * len(gaps), abs=1e-6)
+    assert gaps == pytest.approx([(1.0 + GUARD_S) / 10] * len(gaps), abs=1e-6)
 
 
 def test_a_held_pace_leaves_room_for_what_an_earlier_process_dialed() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.lane import Dial, Lane, QueuedCall
-from batchcalls.core.model import BatchSpec, CallSpec, CallStatus
+from batchcalls.core.model import BatchSpec, CallStatus
 from batchcalls.core.window import Window
 
 NOW = 100.0
@@ -29,8 +29,7 @@ def make_lane(*, concurrency: int = 2, window: int = 0) -> Lane:
 
 
 def fresh(position: int, *, priority: int = 0) -> QueuedCall:
-    spec = CallSpec(phone_number="+15550100000", priority=priority)
-    return QueuedCall(position=position, spec=spec)
+    return QueuedCall(position=position, priority=priority, spec=b"")
 
 
 def retry(position: int, *, due_s: float = 0.0, priority: int = 0) -> QueuedCall:

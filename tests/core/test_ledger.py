@@ -18,6 +18,7 @@ from batchcalls.core.changes import (
     CallsCanceled,
     CancelRequested,
     Change,
+    NewCall,
     RetryScheduled,
 )
 from batchcalls.core.ledger import Ledger
@@ -27,7 +28,6 @@ from batchcalls.core.model import (
     Batch,
     BatchSpec,
     BatchStatus,
-    CallSpec,
     CallStatus,
     Counts,
     Event,
@@ -36,7 +36,7 @@ from batchcalls.core.model import (
 
 BATCH_ID = "batch_1"
 SPEC = BatchSpec(batch_id=BATCH_ID, concurrency=1, carrier="any")
-CALL = CallSpec(phone_number="+15550100000")
+CALL = NewCall(priority=0, spec=b"")
 
 
 def make_attempt(number: int = 1) -> Attempt:

@@ -27,6 +27,7 @@ from batchcalls.core.changes import (
     CallsCanceled,
     CancelRequested,
     Change,
+    NewCall,
     RetryScheduled,
 )
 from batchcalls.core.ledger import Ledger
@@ -35,7 +36,6 @@ from batchcalls.core.model import (
     Attempt,
     BatchSpec,
     BatchStatus,
-    CallSpec,
     CallStatus,
     Counts,
     Event,
@@ -43,7 +43,7 @@ from batchcalls.core.model import (
 )
 
 BATCH_ID = "batch_1"
-CALL = CallSpec(phone_number="+15550100000")
+CALL = NewCall(priority=0, spec=b"")
 FINAL_CALLS = [CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.CANCELED]
 END_EVENT = {
     CallStatus.COMPLETED: EventType.CALL_COMPLETED,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from batchcalls.core.limits import LEAD_S, Limit
+from batchcalls.core.limits import GUARD_S, LEAD_S, Limit
 
 
 def fill(limit: Limit) -> None:
@@ -86,8 +86,9 @@ def test_a_paced_dial_is_prepared_the_lead_before_its_turn() -> None:
     limit = Limit("any", rate=2.0)
     limit.prepare()
     limit.launch(10.0)
-    assert limit.launch_at(10.0) == 10.5
-    assert limit.prepare_at(10.0) == 10.5 - LEAD_S
+    leaves_at = limit.launch_at(10.0)
+    assert leaves_at == pytest.approx(10.5 + GUARD_S / 2)
+    assert limit.prepare_at(10.0) == leaves_at - LEAD_S
 
 
 @pytest.mark.parametrize("rate", [0.3, 1.0, 9.99, 10.0, 15.0, 109.9999, 1_000.0])

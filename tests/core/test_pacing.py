@@ -312,3 +312,26 @@ def test_holding_an_unlimited_pacer_changes_nothing() -> None:
     pacer = Pacer(0.0)
     pacer.hold(100.0)
     assert pacer.earliest(100.0) == 100.0
+
+
+@given(rate=RATES, transits=st.lists(st.floats(0.0, 0.01), min_size=1, max_size=150))
+@example(rate=1.0, transits=[0.01, 0.0])
+@example(rate=50.0, transits=[0.01] * 50 + [0.0] * 50)
+def test_a_guard_keeps_the_promise_for_those_who_see_starts_later(
+    rate: float, transits: list[float]
+) -> None:
+    """Each start is seen a little later, one more, one less: by the guard at most."""
+    pacer = Pacer(rate, guard_s=0.01 + 1e-6)  # and the rounding of the sums below
+    now, seen = 100.0, []
+    for transit in transits:
+        now = pacer.earliest(now)
+        pacer.start(now)
+        seen.append(now + transit)
+    assert_promise(sorted(seen), rate)
+
+
+@pytest.mark.parametrize("rate", [0.2, 1.0, 10.0, 49.9, 1_000.0])
+def test_a_guard_costs_its_share_of_the_window(rate: float) -> None:
+    """A guard of 10 ms takes 1 % of the rate at most from windows of a second or more."""
+    starts = run_loop(Pacer(rate, guard_s=0.01), seconds=30.0, lateness_s=0.001, begin=5_000.0)
+    assert len(starts) >= 0.98 * 30.0 * rate

@@ -29,6 +29,7 @@ from batchcalls.core.model import (
 )
 from batchcalls.engine.dialer import Timing
 from batchcalls.store import queries
+from batchcalls.wire.spec import new_call
 from tests.engine.world import (
     BUSY_ONCE,
     COMPLETES,
@@ -68,7 +69,7 @@ async def test_a_carrier_is_told_all_that_it_needs(autojump_clock: MockClock) ->
     )
     with World(carrier) as world:
         async with world.life() as engine:
-            await engine.submit(spec(defaults=defaults), [person])
+            await engine.submit(spec(defaults=defaults), [new_call(person)])
             await world.observer.final()
     assert carrier.dialed == [
         OutboundCall(

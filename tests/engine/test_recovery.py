@@ -21,7 +21,8 @@ from batchcalls.carriers.base import (
     OutboundCall,
     StillUp,
 )
-from batchcalls.core.model import BatchSpec, BatchStatus, CallSpec, CallStatus, Outcome
+from batchcalls.core.changes import NewCall
+from batchcalls.core.model import BatchSpec, BatchStatus, CallStatus, Outcome
 from batchcalls.engine.dialer import Timing
 from tests.engine.world import (
     BUSY,
@@ -206,7 +207,7 @@ def test_crashes_at_any_moment_are_survived(seed: int) -> None:
 # What a crash hid
 
 
-async def lose(world: World, batch: BatchSpec, queue: list[CallSpec], *, after_s: float) -> None:
+async def lose(world: World, batch: BatchSpec, queue: list[NewCall], *, after_s: float) -> None:
     """Submit a batch, and crash that much later."""
     async with world.life() as engine:
         await engine.submit(batch, queue)

@@ -28,7 +28,7 @@ from batchcalls.carriers.base import (
     Progress,
 )
 from batchcalls.clock import MICROSECONDS, Clock
-from batchcalls.core.changes import CallDialed, Change
+from batchcalls.core.changes import CallDialed, Change, NewCall
 from batchcalls.core.model import (
     Batch,
     BatchSpec,
@@ -46,6 +46,7 @@ from batchcalls.store.group import Committed, Group
 from batchcalls.store.journal import Published, RunSync, run_inline
 from batchcalls.store.store import Query, Store, StoreFailure
 from batchcalls.v1 import event_pb2
+from batchcalls.wire.spec import new_call
 from batchcalls.wire.state import event_from_proto
 from batchcalls_simulator.carrier import SimulatorCarrier
 from batchcalls_simulator.options import read_options
@@ -94,15 +95,15 @@ def retry(max_attempts: int, delay_s: float = 10.0, **fields: Any) -> RetryConfi
     return RetryConfig(max_attempts=max_attempts, delay_s=delay_s, **fields)
 
 
-def call(phone_number: str = COMPLETES, **fields: Any) -> CallSpec:
-    return CallSpec(phone_number=phone_number, script=Script(text="Hello"), **fields)
+def call(phone_number: str = COMPLETES, **fields: Any) -> NewCall:
+    return new_call(CallSpec(phone_number=phone_number, script=Script(text="Hello"), **fields))
 
 
-def calls(*phone_numbers: str) -> list[CallSpec]:
+def calls(*phone_numbers: str) -> list[NewCall]:
     return [call(phone_number) for phone_number in phone_numbers]
 
 
-def people(count: int) -> list[CallSpec]:
+def people(count: int) -> list[NewCall]:
     """Calls to numbers that aren't magic: their fates are as the rates say."""
     return calls(*[f"+1999{index:07d}" for index in range(count)])
 

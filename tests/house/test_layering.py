@@ -60,7 +60,7 @@ WORLD_BUILDERS: dict[str, set[str]] = {
     "load": {"client", "reach"},
     "plan": {"clock", "core", "engine", "store"},
     "scenario": {"core", "engine"},
-    "world": {"clock", "core", "engine", "store"},
+    "world": {"clock", "core", "engine", "store", "wire"},
     "cli.load": {"reach"},
     "cli.plan": {"core", "engine"},
 }

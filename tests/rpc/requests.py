@@ -10,7 +10,7 @@ from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 RULES = SubmitRules(
     number_policies={"simulator": NumberPolicy.SHAPE, "trunk": NumberPolicy.POSSIBLE},
     default_carrier="simulator",
-    max_calls=500,
+    max_calls=1_000,
 )
 
 

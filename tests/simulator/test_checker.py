@@ -34,6 +34,7 @@ from batchcalls.core.model import (
     call_id,
 )
 from batchcalls.engine.admission import EngineLimits
+from batchcalls.wire.spec import new_call
 from batchcalls_simulator.books import BatchBook, BrokenPromise
 from batchcalls_simulator.dials import Dials, Known, Ring, Tally
 
@@ -44,7 +45,8 @@ SPEC = BatchSpec(
     carrier="simulator",
     retry=RetryConfig(max_attempts=2, retry_on=frozenset({Outcome.BUSY})),
 )
-CALLS = [CallSpec(phone_number=NUMBER)] * 3
+CALL = CallSpec(phone_number=NUMBER)
+CALLS = [new_call(CALL)] * 3
 RUNNING = Known(status=BatchStatus.RUNNING, hang_up=False, since_s=0.0, since_us=0)
 
 
@@ -161,7 +163,7 @@ def test_a_due_time_that_isnt_durable_is_seen() -> None:
     stored = Call(
         batch_id="batch_a",
         position=0,
-        spec=CALLS[0],
+        spec=CALL,
         status=CallStatus.RETRYING,
         attempts=(attempt(outcome=Outcome.BUSY),),
         due_time_us=4,
@@ -192,7 +194,7 @@ def ring(number: int = 1, dial: int = 1, *, at_us: int = 100) -> Ring:
 
 
 def stored(*attempts: Attempt, status: CallStatus = CallStatus.IN_PROGRESS) -> Call:
-    return Call(batch_id="batch_a", position=0, spec=CALLS[0], status=status, attempts=attempts)
+    return Call(batch_id="batch_a", position=0, spec=CALL, status=status, attempts=attempts)
 
 
 def refusal(

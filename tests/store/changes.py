@@ -25,6 +25,7 @@ from batchcalls.core.model import (
     attempt_id,
 )
 from batchcalls.store.group import Group, Write
+from batchcalls.wire.spec import new_call
 
 NOW_US: Final = 1_700_000_000_000_000
 SECOND_US: Final = 1_000_000
@@ -49,7 +50,7 @@ def submitted(
         request_id=request_id,
         request_digest=digest,
     )
-    specs = [call_spec(position) for position in range(calls)]
+    specs = [new_call(call_spec(position)) for position in range(calls)]
     return BatchSubmitted(batch_id=batch_id, time_us=time_us, spec=spec, calls=specs)
 
 

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
+from batchcalls.core.lane import QueuedCall
 from batchcalls.core.model import BatchStatus, CallStatus, EventType, Outcome
 from batchcalls.store import queries, schema
-from batchcalls.store.queries import QueueHead, StoredCall
-from batchcalls.store.records import batch_row, call_rows
+from batchcalls.store.queries import QueueHead
+from batchcalls.store.records import batch_row, call_rows, spec_record
 from batchcalls.store.store import Store
 from batchcalls.wire.spec import call_spec_to_proto
 from tests.store.changes import (
@@ -101,7 +102,7 @@ def _place_row(place: Place, position: int) -> dict[str, Any]:
     }
 
 
-def positions(found: Sequence[StoredCall]) -> list[int]:
+def positions(found: Sequence[QueuedCall]) -> list[int]:
     return [call.position for call in found]
 
 
@@ -123,7 +124,8 @@ def test_the_head_of_the_queue_is_the_head_of_a_plain_sort(
         assert head.ready_complete == (len(ready) < limit)
         assert head.waiting_complete == (len(later) < limit)
         for call in [*head.ready, *head.waiting]:
-            assert call.spec == call_spec(call.position, priority=places[call.position].priority)
+            assert call.priority == places[call.position].priority
+            assert spec_record(call.spec) == call_spec(call.position, priority=call.priority)
 
 
 def _plainly_ready(places: Sequence[Place]) -> list[int]:

@@ -13,6 +13,7 @@ from batchcalls.store import queries, schema
 from batchcalls.store.group import Refusal, Write
 from batchcalls.store.rows import LostRow
 from batchcalls.store.store import Store
+from batchcalls.wire.spec import new_call
 from tests.store.changes import (
     NOW_US,
     SECOND_US,
@@ -56,7 +57,7 @@ def test_a_submission_is_stored_whole(store: Store) -> None:
     group = Books().group(submitted(calls=3))
     result = store.commit(group)
     assert store.read(lambda read: queries.batch(read, "batch_a")) == group.batches["batch_a"]
-    assert [call.spec for call in stored_calls(store)] == list(submitted(calls=3).calls)
+    assert [new_call(call.spec) for call in stored_calls(store)] == submitted(calls=3).calls
     assert len(result.payloads) == contents(store)["events"] == 1
 
 

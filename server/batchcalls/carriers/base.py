@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from batchcalls.core.model import Outcome
+from batchcalls.core.record import record
 
 
 class NumberPolicy(StrEnum):
@@ -45,7 +46,7 @@ class Progress(StrEnum):
     ANSWERED = "answered"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CarrierLimits:
     """What the carrier's contract allows; the engine never goes above it.
 
@@ -59,7 +60,7 @@ class CarrierLimits:
     number_policy: NumberPolicy = NumberPolicy.POSSIBLE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OutboundCall:
     """All that a carrier needs for one dial. ``script`` has its variables filled in."""
 
@@ -76,7 +77,7 @@ class OutboundCall:
     ring_timeout_s: float = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CallResult:
     """How a dial ended. ``carrier_code`` is the carrier's own word (a SIP code, an error name)."""
 

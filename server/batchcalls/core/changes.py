@@ -7,12 +7,13 @@ what follows from it (counts, events), the store writes it down. Nothing else wr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from batchcalls.core.model import Attempt, BatchSpec, CallSpec, CallStatus
+from batchcalls.core.model import Attempt, BatchSpec, CallStatus
+from batchcalls.core.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Change:
     """Something that happened to the batch ``batch_id`` at ``time_us``."""
 
@@ -20,37 +21,44 @@ class Change:
     time_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCall(NamedTuple):
+    """A call as it is submitted: its priority, and its spec in the form in which it is stored."""
+
+    priority: int
+    spec: bytes
+
+
+@record
 class BatchSubmitted(Change):
     """A new batch with its calls; their positions are their places in ``calls``."""
 
     spec: BatchSpec
-    calls: Sequence[CallSpec]
+    calls: Sequence[NewCall]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchStarted(Change):
     """The start time of a scheduled batch has come."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchPaused(Change):
     """Somebody paused the batch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchResumed(Change):
     """Somebody resumed the batch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CancelRequested(Change):
     """Somebody canceled the batch; ``hang_up`` also ends the calls that are up."""
 
     hang_up: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CallDialed(Change):
     """The intent to dial: durable before a byte leaves.
 
@@ -64,7 +72,7 @@ class CallDialed(Change):
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CallAnswered(Change):
     """Somebody, or something, picked up."""
 
@@ -72,7 +80,7 @@ class CallAnswered(Change):
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CallEnded(Change):
     """The call is over for good: ``status`` is completed, failed or canceled."""
 
@@ -81,7 +89,7 @@ class CallEnded(Change):
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RetryScheduled(Change):
     """The attempt didn't reach anybody; the call is tried again at ``due_time_us``."""
 
@@ -90,7 +98,7 @@ class RetryScheduled(Change):
     due_time_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CallReturned(Change):
     """The phone certainly did not ring: the attempt doesn't count, the call is due at once."""
 
@@ -98,7 +106,7 @@ class CallReturned(Change):
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CallsCanceled(Change):
     """Calls that wait are canceled: pairs of position and the status that they had."""
 

@@ -16,28 +16,30 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final
 
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.limits import Limit
-from batchcalls.core.model import Attempt, BatchSpec, CallSpec, CallStatus
+from batchcalls.core.model import Attempt, BatchSpec, CallStatus
+from batchcalls.core.record import record
 from batchcalls.core.window import Window
 
 _MIN_WINDOW: Final = 64
 """The smallest window: a refill costs a store read, however few calls it brings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class QueuedCall:
     """A call that waits to be dialed.
 
-    ``attempts`` and ``dials`` are those made so far. ``due_s`` (monotonic) and
+    ``spec`` is in the form in which it is stored: a call that waits needs no more of it than
+    its priority. ``attempts`` and ``dials`` are those made so far. ``due_s`` (monotonic) and
     ``due_time_us`` (wall clock, as stored) say when a retry is due; both are 0 for fresh calls.
     """
 
     position: int
-    spec: CallSpec
+    priority: int
+    spec: bytes
     attempts: int = 0
     dials: int = 0
     due_s: float = 0.0
@@ -49,12 +51,19 @@ class QueuedCall:
 
     def again(self, *, attempts: int, due_s: float, due_time_us: int) -> QueuedCall:
         """The same call after one more dial."""
-        dials = self.dials + 1
-        return replace(self, attempts=attempts, dials=dials, due_s=due_s, due_time_us=due_time_us)
+        return QueuedCall(
+            position=self.position,
+            priority=self.priority,
+            spec=self.spec,
+            attempts=attempts,
+            dials=self.dials + 1,
+            due_s=due_s,
+            due_time_us=due_time_us,
+        )
 
     @property
     def ready_key(self) -> tuple[int, int, int]:
-        return (-self.spec.priority, 0 if self.attempts else 1, self.position)
+        return (-self.priority, 0 if self.attempts else 1, self.position)
 
     @property
     def waiting_key(self) -> tuple[int, int]:
@@ -181,7 +190,8 @@ class Lane:
         """
         fresh = [call for call in ready if call.position not in self.dials]
         for call in fresh:
-            self.waiting.discard(call.waiting_key)
+            if call.attempts:
+                self.waiting.discard(call.waiting_key)
         self.ready.refill(fresh, complete=ready_complete)
         later = [call for call in waiting if self._is_new(call)]
         self.waiting.refill(later, complete=waiting_complete)

@@ -18,6 +18,13 @@ LEAD_S = 0.1
 """How far ahead of its turn a paced dial is prepared: longer than a commit takes on a slow disk."""
 
 
+GUARD_S = 0.01
+"""How differently long dials may take from their launch to the carrier: two turns of a thread.
+
+It costs up to 1 % of the pace.
+"""
+
+
 class Limit:
     """Counts slots and paces launches. ``slots`` of 0 and ``rate`` of 0 mean no limit."""
 
@@ -26,7 +33,7 @@ class Limit:
     def __init__(self, name: str, *, slots: int = 0, rate: float = 0.0) -> None:
         self.name = name
         self.slots = slots
-        self.pacer = Pacer(rate)
+        self.pacer = Pacer(rate, guard_s=GUARD_S)
         self.in_use = 0
         self.prepared = 0
 

@@ -9,9 +9,11 @@ protobuf timestamps live at the border.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import NamedTuple
+
+from batchcalls.core.record import record
 
 
 class BatchStatus(StrEnum):
@@ -103,7 +105,7 @@ RETRYABLE_OUTCOMES = frozenset(
 """The outcomes that ``RetryConfig.retry_on`` may name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RetryConfig:
     """How the calls of a batch are tried again.
 
@@ -122,7 +124,7 @@ class RetryConfig:
     retry_on: frozenset[Outcome] = frozenset({Outcome.BUSY, Outcome.NO_ANSWER, Outcome.FAILED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Script:
     """What the voice says: one of ``text`` and ``steps``; ``type`` is the client's own word."""
 
@@ -131,7 +133,7 @@ class Script:
     steps: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CallDefaults:
     """What the calls of a batch inherit where their own spec says nothing."""
 
@@ -140,7 +142,10 @@ class CallDefaults:
     script: Script | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_NO_DEFAULTS = CallDefaults()
+
+
+@record
 class CallSpec:
     """What a client gives for one call. ``script`` is None where the batch's default holds."""
 
@@ -155,6 +160,8 @@ class CallSpec:
 
     def with_defaults(self, defaults: CallDefaults) -> CallSpec:
         """The same spec with what it leaves open taken from ``defaults``."""
+        if defaults == _NO_DEFAULTS:
+            return self
         return replace(
             self,
             script=self.script or defaults.script,
@@ -163,7 +170,7 @@ class CallSpec:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchSpec:
     """What a client gives for one batch, without its calls.
 
@@ -202,7 +209,7 @@ class Counts(NamedTuple):
         return sum(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Batch:
     """One batch as it stands after a commit.
 
@@ -227,8 +234,7 @@ class Batch:
         return self.spec.batch_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One dial of a call. ``number`` counts from 1; times are 0 where it didn't get that far."""
 
     attempt_id: str
@@ -244,7 +250,7 @@ class Attempt:
     end_time_us: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Call:
     """One call with all its attempts, as stored."""
 
@@ -264,7 +270,7 @@ class Call:
         return call_id(self.batch_id, self.position)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Event:
     """One entry of a batch's log. ``sequence`` is dense per batch: 1, 2, 3 …
 

@@ -17,6 +17,12 @@ the places of the missed moments still free and catches up, as long as it is at 
 ``tolerance_s`` late. Whoever comes later than that was idle, and finds only
 ``tolerance_s`` worth of starts, at least one: idle time can't be saved up for a burst.
 
+The guard. What a start looks like from outside is a little later than its record, by a time
+that varies: a scheduler of threads or a network lies between. Two starts a window apart by
+their records may be closer than a window outside. With ``guard_s`` the window of the log
+is so much longer, and the interval with it; the promise then holds outside as well, as long
+as the delays differ by no more than that.
+
 Rounding. Times are floats. The length of a window and its end may each be rounded down by
 half a step of the float; the end is pushed up by a whole one, so that the promise holds
 exactly for the start times as recorded, not only nearly.
@@ -39,13 +45,15 @@ the last start; the rest is margin for rounding.
 class Pacer:
     """Paces starts at ``rate`` per second; 0 means no limit.
 
-    ``tolerance_s`` (default 0.02 s) is how late a loop may wake up and still catch up.
+    ``tolerance_s`` (default 0.02 s) is how late a loop may wake up and still catch up,
+    ``guard_s`` (default 0) by how much each window is longer than promised.
     ``now`` is monotonic seconds, 0 or more, and never runs backwards from start to start.
     Costs O(1) per start and remembers about ``rate`` start times.
     """
 
-    def __init__(self, rate: float, *, tolerance_s: float = 0.02) -> None:
+    def __init__(self, rate: float, *, tolerance_s: float = 0.02, guard_s: float = 0.0) -> None:
         self._tolerance_s = tolerance_s
+        self._guard_s = guard_s
         self._log: deque[float] = deque()
         self._place = -math.inf
         self._apply(rate)
@@ -103,8 +111,8 @@ class Pacer:
         assert 0.0 <= rate < math.inf, f"a rate is 0 or more starts per second, not {rate}"
         self._rate = rate
         self._window_starts = max(1, math.floor(rate))
-        self._interval_s = 1.0 / rate if rate else 0.0
-        self._window_s = self._window_starts / rate if rate else 0.0
+        self._window_s = self._window_starts / rate + self._guard_s if rate else 0.0
+        self._interval_s = self._window_s / self._window_starts
         self._burst_s = max(0.0, self._tolerance_s - self._interval_s)
 
     def _take_place(self, now: float) -> float:

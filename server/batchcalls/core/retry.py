@@ -12,20 +12,18 @@ cap holds after the jitter too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from batchcalls.core.model import CallStatus, Outcome, RetryConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """The call waits ``delay_s`` seconds (0 or more) and is dialed again."""
 
     delay_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Final:
+class Final(NamedTuple):
     """The call is over and ends in ``status``."""
 
     status: CallStatus

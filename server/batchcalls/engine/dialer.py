@@ -42,6 +42,7 @@ from batchcalls.core.model import Attempt, Outcome, call_id
 from batchcalls.core.script import render
 from batchcalls.engine.bell import Bell
 from batchcalls.store.journal import Journal
+from batchcalls.store.records import spec_record
 
 log = structlog.get_logger()
 
@@ -109,10 +110,9 @@ class Dialer:
 
     async def run(self, dial: Dial) -> None:
         """See a launched dial through to its outcome."""
-        now = self._clock.now()
-        self._dispatcher.launched(dial, now)
+        deadline = self._clock.now() + self._timing.max_call_duration_s
         try:
-            with trio.CancelScope(deadline=now + self._timing.max_call_duration_s) as scope:
+            with trio.CancelScope(deadline=deadline) as scope:
                 self._up[dial] = scope
                 if dial.lane.is_hung_up:
                     scope.cancel()
@@ -128,8 +128,7 @@ class Dialer:
         now = self._clock.now()
         self._dispatcher.line_free(dial, now)
         assert dial.attempt is not None
-        attempt = replace(
-            dial.attempt,
+        attempt = dial.attempt._replace(
             outcome=result.outcome,
             carrier_call_id=result.carrier_call_id,
             carrier_code=result.carrier_code,
@@ -144,8 +143,7 @@ class Dialer:
         now_us = self._clock.now_us()
         self._record(
             dial,
-            replace(
-                dial.attempt,
+            dial.attempt._replace(
                 outcome=Outcome.THROTTLED,
                 detail="withdrawn before it was dialed",
                 end_time_us=now_us,
@@ -165,10 +163,10 @@ class Dialer:
 
     async def _place_as_promised(self, dial: Dial) -> CallResult:
         carrier = self._carriers[dial.lane.carrier.name]
+        call = self._outbound(dial, carrier)
+        self._dispatcher.launched(dial, self._clock.now())
         try:
-            result = await carrier.place_call(
-                self._outbound(dial, carrier), lambda progress: self._report(dial, progress)
-            )
+            result = await carrier.place_call(call, lambda progress: self._report(dial, progress))
         except CarrierThrottled as error:
             self._dispatcher.carrier_throttled(
                 dial, self._clock.now(), retry_after_s=error.retry_after_s
@@ -189,7 +187,7 @@ class Dialer:
     def _outbound(self, dial: Dial, carrier: Carrier) -> OutboundCall:
         lane, attempt = dial.lane, dial.attempt
         assert attempt is not None
-        spec = dial.call.spec.with_defaults(lane.spec.defaults)
+        spec = spec_record(dial.call.spec).with_defaults(lane.spec.defaults)
         assert spec.script is not None
         return OutboundCall(
             attempt_id=attempt.attempt_id,
@@ -213,9 +211,9 @@ class Dialer:
         self._carrier_is_up(dial)
         now_us = self._clock.now_us()
         if progress is Progress.RINGING and not attempt.ring_time_us:
-            dial.attempt = replace(attempt, ring_time_us=now_us)
+            dial.attempt = attempt._replace(ring_time_us=now_us)
         if progress is Progress.ANSWERED and not attempt.answer_time_us:
-            dial.attempt = replace(attempt, answer_time_us=now_us)
+            dial.attempt = attempt._replace(answer_time_us=now_us)
             self._journal.record(
                 CallAnswered(
                     batch_id=dial.lane.batch_id,

@@ -26,11 +26,12 @@ from batchcalls.core.changes import (
     BatchSubmitted,
     CancelRequested,
     Change,
+    NewCall,
 )
 from batchcalls.core.dispatch import Dispatcher
 from batchcalls.core.lane import Dial
 from batchcalls.core.limits import Limit
-from batchcalls.core.model import Batch, BatchSpec, BatchStatus, CallSpec
+from batchcalls.core.model import Batch, BatchSpec, BatchStatus
 from batchcalls.engine.admission import Admission, EngineLimits
 from batchcalls.engine.bell import Bell
 from batchcalls.engine.dialer import DEFAULT_TIMING, Dialer, Timing
@@ -175,7 +176,7 @@ class Engine:
 
     # Batches
 
-    async def submit(self, spec: BatchSpec, calls: Sequence[CallSpec]) -> Batch:
+    async def submit(self, spec: BatchSpec, calls: Sequence[NewCall]) -> Batch:
         """Store a new batch durably and run it; the same request again changes nothing.
 
         Raises:
@@ -193,7 +194,7 @@ class Engine:
                 raise
             return made
 
-    async def _store_batch(self, spec: BatchSpec, calls: Sequence[CallSpec]) -> Batch:
+    async def _store_batch(self, spec: BatchSpec, calls: Sequence[NewCall]) -> Batch:
         if self._stopping:
             raise _shutting_down()
         change = BatchSubmitted(

@@ -26,7 +26,7 @@ from batchcalls.carriers.base import (
 )
 from batchcalls.clock import Clock
 from batchcalls.core.dispatch import Dispatcher
-from batchcalls.core.lane import Dial, Lane, QueuedCall
+from batchcalls.core.lane import Dial, Lane
 from batchcalls.core.model import Outcome
 from batchcalls.engine.dialer import Dialer, Timing
 from batchcalls.store.queries import OpenCall
@@ -60,14 +60,7 @@ class Recovery:
 
     def adopt(self, lane: Lane, found: OpenCall) -> Dial:
         """Account for a call that may be up: it holds its slots until it is settled."""
-        stored = found.call
-        call = QueuedCall(
-            position=stored.position,
-            spec=stored.spec,
-            attempts=stored.attempts,
-            dials=stored.dials,
-        )
-        dial = Dial(lane, call, found.attempt)
+        dial = Dial(lane, found.call, found.attempt)
         self._dispatcher.adopt(dial, self._clock.now())
         return dial
 

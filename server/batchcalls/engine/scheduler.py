@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -38,7 +39,7 @@ from batchcalls.engine.sweeper import Sweeper
 from batchcalls.errors import BatchCallsError
 from batchcalls.store import queries
 from batchcalls.store.journal import Journal, Published
-from batchcalls.store.queries import QueueHead, StoredCall
+from batchcalls.store.queries import QueueHead
 from batchcalls.store.store import Store
 
 
@@ -143,23 +144,18 @@ class Scheduler:
     def _refill(self, lane: Lane, head: QueueHead) -> None:
         self._dispatcher.refilled(
             lane,
-            ready=[self._queued(call) for call in head.ready],
-            waiting=[self._queued(call) for call in head.waiting],
+            ready=[self._due(call) for call in head.ready],
+            waiting=[self._due(call) for call in head.waiting],
             ready_complete=head.ready_complete,
             waiting_complete=head.waiting_complete,
         )
         self._bell.ring()
 
-    def _queued(self, call: StoredCall) -> QueuedCall:
-        due_s = self._clock.to_monotonic(call.due_time_us) if call.due_time_us else 0.0
-        return QueuedCall(
-            position=call.position,
-            spec=call.spec,
-            attempts=call.attempts,
-            dials=call.dials,
-            due_s=due_s,
-            due_time_us=call.due_time_us,
-        )
+    def _due(self, call: QueuedCall) -> QueuedCall:
+        """The call with the monotonic time at which it is due."""
+        if not call.due_time_us:
+            return call
+        return replace(call, due_s=self._clock.to_monotonic(call.due_time_us))
 
     def _start_batches(self) -> float:
         """Start the scheduled batches whose time has come; return when the next one's comes."""

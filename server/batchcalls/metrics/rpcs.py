@@ -2,20 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import perf_counter
+from types import TracebackType
+
+from prometheus_client import Counter, Histogram
 
 from batchcalls.metrics.instruments import Instruments
 
 
+class Method:
+    """What is counted of one method: made once, since looking up labels takes its time."""
+
+    def __init__(
+        self, labels: tuple[str, str, str], started: Counter, handled: Counter, took: Histogram
+    ) -> None:
+        self._labels = labels
+        self._started = started.labels(*labels)
+        self._handled = handled
+        self._ended: dict[str, Counter] = {}
+        self._took = took.labels(*labels)
+
+    def start(self) -> None:
+        """An RPC begins."""
+        self._started.inc()
+
+    def end(self, code: str, took_s: float) -> None:
+        """An RPC has ended with that code."""
+        ended = self._ended.get(code)
+        if ended is None:
+            ended = self._ended[code] = self._handled.labels(*self._labels, code)
+        ended.inc()
+        self._took.observe(took_s)
+
+
 class Handling:
-    """One RPC under way; set ``code`` when it doesn't end OK."""
+    """One RPC under way, as a block; set ``code`` when it doesn't end OK."""
 
-    __slots__ = ("code",)
+    __slots__ = ("_began", "_method", "code")
 
-    def __init__(self) -> None:
+    def __init__(self, method: Method) -> None:
+        self._method = method
         self.code = "OK"
+
+    def __enter__(self) -> Handling:
+        self._method.start()
+        self._began = perf_counter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._method.end(self.code, perf_counter() - self._began)
 
 
 class RpcMetrics:
@@ -24,18 +64,9 @@ class RpcMetrics:
     def __init__(self, instruments: Instruments) -> None:
         self._started = instruments.counter("grpc_server_started_total")
         self._handled = instruments.counter("grpc_server_handled_total")
-        self._handling = instruments.histogram("grpc_server_handling_seconds")
+        self._took = instruments.histogram("grpc_server_handling_seconds")
 
-    @contextmanager
-    def handling(self, kind: str, path: str) -> Iterator[Handling]:
-        """Count one RPC; ``path`` is ``/service/method``."""
-        service, _, method = path.removeprefix("/").partition("/")
-        labels = (kind, service, method)
-        handling = Handling()
-        self._started.labels(*labels).inc()
-        began = perf_counter()
-        try:
-            yield handling
-        finally:
-            self._handled.labels(*labels, handling.code).inc()
-            self._handling.labels(*labels).observe(perf_counter() - began)
+    def method(self, kind: str, path: str) -> Method:
+        """The counts of ``path``, which is ``/service/method``."""
+        service, _, name = path.removeprefix("/").partition("/")
+        return Method((kind, service, name), self._started, self._handled, self._took)

@@ -21,7 +21,7 @@ import grpc.aio
 import structlog
 
 from batchcalls.errors import BatchCallsError, Reason, Unavailable
-from batchcalls.metrics.rpcs import RpcMetrics
+from batchcalls.metrics.rpcs import Handling, RpcMetrics
 from batchcalls.rpc.status import refusal
 
 log = structlog.get_logger()
@@ -33,17 +33,25 @@ class Boundary(grpc.aio.ServerInterceptor):
     def __init__(self, metrics: RpcMetrics, *, prefix: str) -> None:
         self._metrics = metrics
         self._prefix = f"/{prefix}"
+        self._guarded: dict[str, Any] = {}
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """Wrap the handler of an RPC of ours."""
-        handler = await continuation(handler_call_details)
+        """Wrap the handler of an RPC of ours, which is the same for every call of its method."""
         method = handler_call_details.method
+        guarded = self._guarded.get(method)
+        if guarded is not None:
+            return guarded
+        handler = await continuation(handler_call_details)
         if handler is None or not method.startswith(self._prefix):
             return handler
+        guarded = self._guarded[method] = self._guard(handler, method)
+        return guarded
+
+    def _guard(self, handler: Any, method: str) -> Any:
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._guard_stream(handler.unary_stream, method),
@@ -57,8 +65,10 @@ class Boundary(grpc.aio.ServerInterceptor):
         )
 
     def _guard_unary(self, handle: Callable[..., Awaitable[Any]], method: str) -> Any:
+        counts = self._metrics.method("unary", method)
+
         async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            with self._metrics.handling("unary", method) as handling:
+            with Handling(counts) as handling:
                 try:
                     return await handle(request, context)
                 except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # _end ends
@@ -68,10 +78,12 @@ class Boundary(grpc.aio.ServerInterceptor):
         return unary
 
     def _guard_stream(self, handle: Callable[..., AsyncIterator[Any]], method: str) -> Any:
+        counts = self._metrics.method("server_stream", method)
+
         async def stream(
             request: Any, context: grpc.aio.ServicerContext[Any, Any]
         ) -> AsyncIterator[Any]:
-            with self._metrics.handling("server_stream", method) as handling:
+            with Handling(counts) as handling:
                 try:
                     async with aclosing(handle(request, context)) as responses:  # type: ignore[type-var]  # a generator, seen as an iterator
                         async for response in responses:

@@ -4,42 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, tuple_
 
+from batchcalls.core.lane import QueuedCall
 from batchcalls.core.model import (
     Attempt,
     Batch,
     BatchStatus,
     Call,
-    CallSpec,
     CallStatus,
     EventType,
     Outcome,
 )
-from batchcalls.store.records import attempt_record, batch_record, call_record, spec_record
+from batchcalls.store.records import attempt_record, batch_record, call_record
 from batchcalls.store.schema import attempts, batches, calls, events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCall:
-    """A call that waits to be dialed, as the store knows it."""
-
-    position: int
-    spec: CallSpec
-    attempts: int
-    dials: int
-    due_time_us: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueHead:
-    """The first calls of a batch's queue; complete where the store has none beyond them."""
+    """The first calls of a batch's queue; complete where the store has none beyond them.
 
-    ready: Sequence[StoredCall]
+    When their retries are due, the store knows by the wall clock alone: ``due_s`` is left at 0.
+    """
+
+    ready: Sequence[QueuedCall]
     ready_complete: bool
-    waiting: Sequence[StoredCall]
+    waiting: Sequence[QueuedCall]
     waiting_complete: bool
 
 
@@ -47,7 +40,7 @@ class QueueHead:
 class OpenCall:
     """A call with an intent and no outcome."""
 
-    call: StoredCall
+    call: QueuedCall
     attempt: Attempt
     dial: int
 
@@ -61,8 +54,9 @@ class EventPage:
     final: bool
 
 
-_STORED_CALL = (
+_QUEUED_CALL = (
     calls.c.position,
+    calls.c.priority,
     calls.c.spec,
     calls.c.attempts,
     calls.c.dials,
@@ -94,7 +88,7 @@ def queue_head(
     """
     due = _ready_retries(connection, key, now_us, limit)
     fresh = _fresh_calls(connection, key, limit)
-    ready = sorted(due + fresh, key=_ready_order)[:limit]
+    ready = sorted(due + fresh, key=attrgetter("ready_key"))[:limit] if due else fresh
     waiting = _waiting_calls(connection, key, after or (now_us, 2**31), limit)
     return QueueHead(
         ready=ready,
@@ -104,12 +98,8 @@ def queue_head(
     )
 
 
-def _ready_order(call: StoredCall) -> tuple[int, int, int]:
-    return (-call.spec.priority, 0 if call.attempts else 1, call.position)
-
-
-def _fresh_calls(connection: Connection, key: int, limit: int) -> list[StoredCall]:
-    return _stored_calls(
+def _fresh_calls(connection: Connection, key: int, limit: int) -> list[QueuedCall]:
+    return _queued_calls(
         connection,
         and_(calls.c.batch_key == key, calls.c.status == CallStatus.PENDING.value),
         (calls.c.priority.desc(), calls.c.position),
@@ -117,8 +107,8 @@ def _fresh_calls(connection: Connection, key: int, limit: int) -> list[StoredCal
     )
 
 
-def _ready_retries(connection: Connection, key: int, now_us: int, limit: int) -> list[StoredCall]:
-    return _stored_calls(
+def _ready_retries(connection: Connection, key: int, now_us: int, limit: int) -> list[QueuedCall]:
+    return _queued_calls(
         connection,
         and_(
             calls.c.batch_key == key,
@@ -132,8 +122,8 @@ def _ready_retries(connection: Connection, key: int, now_us: int, limit: int) ->
 
 def _waiting_calls(
     connection: Connection, key: int, after: tuple[float, ...], limit: int
-) -> list[StoredCall]:
-    return _stored_calls(
+) -> list[QueuedCall]:
+    return _queued_calls(
         connection,
         and_(
             calls.c.batch_key == key,
@@ -145,22 +135,23 @@ def _waiting_calls(
     )
 
 
-def _stored_calls(
+def _queued_calls(
     connection: Connection,
     where: ColumnElement[bool],
     order: Sequence[ColumnElement[int]],
     limit: int,
-) -> list[StoredCall]:
-    rows = connection.execute(select(*_STORED_CALL).where(where).order_by(*order).limit(limit))
+) -> list[QueuedCall]:
+    rows = connection.execute(select(*_QUEUED_CALL).where(where).order_by(*order).limit(limit))
     return [
-        StoredCall(
-            position=row.position,
-            spec=spec_record(row.spec),
-            attempts=row.attempts,
-            dials=row.dials,
-            due_time_us=row.due_time_us,
+        QueuedCall(
+            position=position,
+            priority=priority,
+            spec=spec,
+            attempts=attempts_made,
+            dials=dials,
+            due_time_us=due_time_us,
         )
-        for row in rows
+        for position, priority, spec, attempts_made, dials, due_time_us in rows
     ]
 
 
@@ -194,19 +185,19 @@ def open_calls(connection: Connection, key: int, batch_id: str) -> list[OpenCall
         attempts.c.batch_key == calls.c.batch_key, attempts.c.position == calls.c.position
     )
     rows = connection.execute(
-        select(attempts, calls.c.spec, calls.c.dials)
+        select(attempts, calls.c.priority, calls.c.spec, calls.c.dials)
         .join_from(attempts, calls, same_call)
         .where(attempts.c.batch_key == key, attempts.c.outcome.is_(None))
         .order_by(attempts.c.position)
     )
     return [
         OpenCall(
-            call=StoredCall(
+            call=QueuedCall(
                 position=row.position,
-                spec=spec_record(row.spec),
+                priority=row.priority,
+                spec=row.spec,
                 attempts=row.number - 1,
                 dials=row.dials - 1,
-                due_time_us=0,
             ),
             attempt=attempt_record(batch_id, row),
             dial=row.dial,

@@ -68,17 +68,17 @@ def batch_row(batch: Batch) -> dict[str, Any]:
 
 def call_rows(key: int, change: BatchSubmitted) -> Iterator[dict[str, Any]]:
     """All columns of the calls of a new batch."""
-    for position, spec in enumerate(change.calls):
+    for position, (priority, spec) in enumerate(change.calls):
         yield {
             "batch_key": key,
             "position": position,
             "status": CallStatus.PENDING.value,
             "outcome": None,
-            "priority": spec.priority,
+            "priority": priority,
             "attempts": 0,
             "dials": 0,
             "due_time_us": 0,
-            "spec": wire.call_spec_to_proto(spec).SerializeToString(),
+            "spec": spec,
             "create_time_us": change.time_us,
             "update_time_us": change.time_us,
             "end_time_us": 0,

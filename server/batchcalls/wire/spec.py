@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from google.protobuf.duration_pb2 import Duration
 
+from batchcalls.core.changes import NewCall
 from batchcalls.core.model import BatchSpec, CallDefaults, CallSpec, RetryConfig, Script
 from batchcalls.timestamps import microseconds
 from batchcalls.v1 import batch_pb2, call_pb2, retry_config_pb2, script_pb2
@@ -82,6 +83,16 @@ def call_spec_from_proto(message: call_pb2.CallSpec) -> CallSpec:
         variables=_plain(message.variables),
         metadata=_plain(message.metadata),
     )
+
+
+def new_call(spec: CallSpec) -> NewCall:
+    """The call that is submitted with this spec."""
+    return new_call_from_proto(call_spec_to_proto(spec))
+
+
+def new_call_from_proto(message: call_pb2.CallSpec) -> NewCall:
+    """The call that is submitted with the spec in ``message``, which is also its stored form."""
+    return NewCall(message.priority, message.SerializeToString())
 
 
 def _plain(values: Mapping[str, str]) -> dict[str, str]:
