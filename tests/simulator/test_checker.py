@@ -79,7 +79,7 @@ SUBMITTED = BatchSubmitted(batch_id="batch_a", time_us=1, spec=SPEC, calls=CALLS
 
 def books(*changes: Change) -> BatchBook:
     """The books of a batch after these changes."""
-    book = BatchBook(SPEC, CALLS)
+    book = BatchBook(SPEC, [CALL] * 3)
     for one in (SUBMITTED, *changes):
         book.apply(one)
     return book
@@ -88,7 +88,7 @@ def books(*changes: Change) -> BatchBook:
 def kept(*changes: Change) -> tuple[BatchBook, Ledger]:
     """The books and the service's own account, after the same changes."""
     ledger = Ledger.opened(SPEC, total_calls=len(CALLS), time_us=1)
-    book = BatchBook(SPEC, CALLS)
+    book = BatchBook(SPEC, [CALL] * 3)
     for one in (SUBMITTED, *changes):
         events = ledger.apply(one)
         book.apply(one)
@@ -139,7 +139,7 @@ def test_a_gap_in_the_log_is_seen() -> None:
     _, ledger = kept()
     events = ledger.apply(intent())
     with pytest.raises(BrokenPromise, match="event 2 logged where 1 was due"):
-        BatchBook(SPEC, CALLS).log(events, [b""])
+        BatchBook(SPEC, [CALL] * 3).log(events, [b""])
 
 
 @pytest.mark.parametrize(
