@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Sequence
 
 from prometheus_client import Counter, Histogram
@@ -46,8 +47,8 @@ class CommitMetrics:
             self._group.observe(len(changes))
         for change in changes:
             self._count(change)
-        for published in events:
-            self._increment(self._events, published.event.type.value)
+        for kind, number in Tally(published.event.type for published in events).items():
+            self._increment(self._events, kind.value, number=number)
         for batch in batches:
             if batch.status.final:
                 self._increment(self._batches, batch.status.value)
@@ -79,12 +80,12 @@ class CommitMetrics:
             talk_us = attempt.end_time_us - attempt.answer_time_us
             self._observe(self._talk, attempt.carrier, talk_us)
 
-    def _increment(self, counter: Counter, *labels: str) -> None:
+    def _increment(self, counter: Counter, *labels: str, number: int = 1) -> None:
         child = self._children.get((counter, *labels))
         if child is None:
             child = self._children[counter, *labels] = counter.labels(*labels)
         assert isinstance(child, Counter)
-        child.inc()
+        child.inc(number)
 
     def _observe(self, histogram: Histogram, carrier: str, duration_us: int) -> None:
         child = self._children.get((histogram, carrier))

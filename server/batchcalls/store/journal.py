@@ -298,9 +298,12 @@ class Journal:
         batches = [batch for batch in group.batches.values() if batch.batch_id not in refused]
         for batch in batches:
             self._install(batch.batch_id, fold.forks)
-        writes = [write for write in group.writes if write.change.batch_id not in refused]
+        writes = group.writes
+        if refused:
+            writes = [write for write in writes if write.change.batch_id not in refused]
         events = [event for write in writes for event in write.events]
-        published = [Published(*pair) for pair in zip(events, committed.payloads, strict=True)]
+        assert len(events) == len(committed.payloads), "each event that was written has a payload"
+        published = list(map(Published, events, committed.payloads))
         changes = [write.change for write in writes]
         for listener in self._listeners:
             listener.committed(changes, published, batches)
