@@ -17,6 +17,9 @@ from typing import Any, Final
 import trio
 from trio.lowlevel import Abort, RunVar, Task
 
+_SPARE: Final = 64
+"""How many cancelled sleepers are kept, beside as many as there are others, before a clean-up."""
+
 
 @dataclass(slots=True)
 class _Sleeper:
@@ -24,14 +27,22 @@ class _Sleeper:
     """None once it was woken by a cancellation."""
 
 
-class _AlarmClock:
+class AlarmClock:
     """The alarm clock of one trio run."""
 
     def __init__(self) -> None:
         self._sleepers: list[tuple[float, int, _Sleeper]] = []
         self._ticket = count()
+        self._cancelled = 0
         self._rings_at = math.inf
         self._sooner = trio.Event()
+
+    def __repr__(self) -> str:
+        return f"<AlarmClock {len(self)} asleep, the first until {self._rings_at}>"
+
+    def __len__(self) -> int:
+        """How many are remembered, some of them perhaps cancelled."""
+        return len(self._sleepers)
 
     async def sleep_until(self, at: float) -> None:
         """As ``trio.sleep_until``."""
@@ -39,6 +50,7 @@ class _AlarmClock:
 
         def abort(_: Any) -> Abort:
             sleeper.task = None
+            self._forget_cancelled()
             return Abort.SUCCEEDED
 
         heapq.heappush(self._sleepers, (at, next(self._ticket), sleeper))
@@ -58,19 +70,33 @@ class _AlarmClock:
     def _wake(self, now: float) -> None:
         while self._sleepers and self._sleepers[0][0] <= now:
             _, _, sleeper = heapq.heappop(self._sleepers)
-            if sleeper.task is not None:
+            if sleeper.task is None:
+                self._cancelled -= 1
+            else:
                 trio.lowlevel.reschedule(sleeper.task)
 
+    def _forget_cancelled(self) -> None:
+        self._cancelled += 1
+        if self._cancelled > len(self._sleepers) // 2 + _SPARE:
+            self._sleepers = [entry for entry in self._sleepers if entry[2].task is not None]
+            heapq.heapify(self._sleepers)
+            self._cancelled = 0
 
-_CLOCK: Final[RunVar[_AlarmClock]] = RunVar("alarm_clock")
+
+_CLOCK: Final[RunVar[AlarmClock]] = RunVar("alarm_clock")
+
+
+def alarm_clock() -> AlarmClock:
+    """The alarm clock of this trio run."""
+    try:
+        return _CLOCK.get()
+    except LookupError:
+        clock = AlarmClock()
+        _CLOCK.set(clock)
+        trio.lowlevel.spawn_system_task(clock.run)
+        return clock
 
 
 async def sleep_until(at: float) -> None:
     """Sleep until that moment of trio's clock; always a checkpoint."""
-    try:
-        clock = _CLOCK.get()
-    except LookupError:
-        clock = _AlarmClock()
-        _CLOCK.set(clock)
-        trio.lowlevel.spawn_system_task(clock.run)
-    await clock.sleep_until(at)
+    await alarm_clock().sleep_until(at)
