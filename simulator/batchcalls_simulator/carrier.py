@@ -216,11 +216,12 @@ class SimulatorCarrier(Carrier):
     async def _live_out(
         self, call: OutboundCall, fate: Fate, report: Callable[[Progress], None]
     ) -> None:
-        began = self._clock()
+        began = now = self._clock()
         for delivery in self._reports.delivered(fate, call.phone_number, call.attempt_number):
             reported_at = self._moment(began, delivery.at_s)
-            if reported_at > self._clock():  # a sleep that has nothing to wait for is costly
+            if reported_at > now:  # even a sleep that has nothing to wait for takes its time
                 await sleep_until(reported_at)
+                now = reported_at
             report(delivery.progress)
         await sleep_until(self._moment(began, fate.lasts_s))
 
