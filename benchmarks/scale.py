@@ -1,8 +1,9 @@
 """Scale: how the cost of a call grows with the size of a batch, the batches and the watchers.
 
-Three series, each size on a server of its own. *Calls*: one batch of 1,000 to 1,000,000 calls;
-the large ones run for a few seconds only. *Batches*: so many batches at once, with the same
-number of calls in all. *Watchers*: so many readers of the events of one paced batch.
+Four series, each size on a server of its own. *Calls*: one batch of 1,000 to 1,000,000 calls;
+the large ones run for a few seconds only. *Calls up*: so many slots, and as many calls that
+last; the rate is that of dialing until all are up. *Batches*: so many batches at once, with the
+same number of calls in all. *Watchers*: so many readers of the events of one paced batch.
 
 Theory: what grows linearly costs the same per unit at every size. So each series fits the
 exponent with which the processor time of the server for the whole grows with size: 1 is
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +24,7 @@ from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1.batch_pb2 import Batch, BatchStatus
 from benchmarks.effort import Effort
 from benchmarks.events import watched_lags
-from benchmarks.load import background
+from benchmarks.load import Load, background
 from benchmarks.plot import write_lines_chart
 from benchmarks.reads import GET_BATCH
 from benchmarks.row import Goal, Row
@@ -39,6 +41,7 @@ _RUN_ALL_S: Final = 12.0
 """The same for many batches: a beginning shows only how fast they are read in."""
 
 _LOOK_AGAIN_S: Final = 0.1
+_LATER_S: Final = 3_600.0
 _SLOTS: Final = 1_000
 _PEOPLE: Final = {"talk_time": "0.05"}
 _READER: Final = {"clients": 1, "pause_s": 0.01}
@@ -69,6 +72,8 @@ def measure(effort: Effort) -> Iterator[Row]:
     each = effort.pick(full=10_000, quick=1_000)
     series = {"calls": [_calls(folder, 1_000 * size) for size in sizes]}
     yield from _rows("calls", series["calls"], "p99 of GetBatch")
+    series["calls up"] = [_up(folder, 10 * size) for size in sizes]
+    yield from _rows("calls up", series["calls up"], "p99 of GetBatch")
     series["batches"] = [_batches(folder, size, each) for size in sizes]
     yield from _rows("batches", series["batches"], "p99 of GetBatch")
     series["watchers"] = _watchers(folder, sizes)
@@ -88,13 +93,46 @@ def _batches(folder: Path, batches: int, calls: int) -> Point:
     return _run(database, share, batches=batches, size=batches, longest_s=_RUN_ALL_S)
 
 
+def _up(folder: Path, calls: int) -> Point:
+    """Dial until all calls are up, with a reader of another batch beside it."""
+    work = Workload(calls=calls, concurrency=calls, people={"talk_time": "60"})
+    slots = ("--max-concurrent-calls", str(calls))
+    with running_server(folder / f"up-{calls}.db", work.options, *slots) as server:
+        other = Workload(calls=1, concurrency=1).request(start_at_s=time.time() + _LATER_S)
+        with _reader(server, server.stub.SubmitBatch(other).batch.batch_id) as load:
+            cpu_s, began_s = server.cpu_s(), time.time()
+            batch = _all_answered(server, server.stub.SubmitBatch(work.request()).batch)
+            cpu_s = server.cpu_s() - cpu_s
+            latencies = [latency for at, latency in load.stop() if at >= began_s]
+        took_s = (batch.update_time.ToNanoseconds() - batch.create_time.ToNanoseconds()) / 1e9
+        return Point(
+            size=calls,
+            rate=calls / took_s,
+            memory_mib=server.peak_resident_mib(),
+            latency_ms=percentile(latencies, 99) * 1e3,
+            cost_s=cpu_s,
+        )
+
+
+def _all_answered(server: ServerProcess, batch: Batch) -> Batch:
+    """The batch once it has started, and each of its calls was dialed and answered."""
+    while batch.last_sequence < 1 + 2 * batch.total_calls:
+        time.sleep(_LOOK_AGAIN_S)
+        batch = server.batch(batch.batch_id)
+    return batch
+
+
+def _reader(server: ServerProcess, batch_id: str) -> AbstractContextManager[Load]:
+    request = messages.GetBatchRequest(batch_id=batch_id).SerializeToString().hex()
+    told = {"address": server.address, "method": GET_BATCH, "request": request}
+    return background("benchmarks.unary_load", told | _READER)
+
+
 def _run(database: Path, work: Workload, *, batches: int, size: int, longest_s: float) -> Point:
     """Let stored batches go all at once, with a reader beside them, and look at what they do."""
     batch_ids = store_batches(database, batches, work, paused=True)
-    request = messages.GetBatchRequest(batch_id=batch_ids[-1]).SerializeToString().hex()
     with running_server(database, work.options) as server:
-        told = {"address": server.address, "method": GET_BATCH, "request": request}
-        with background("benchmarks.unary_load", told | _READER) as load:
+        with _reader(server, batch_ids[-1]) as load:
             cpu_s, began_s = server.cpu_s(), time.time()
             _resume(server, batch_ids)
             _wait(server, until_s=began_s + longest_s)

@@ -73,10 +73,15 @@ class ServerProcess:
 
 
 @contextmanager
-def running_server(database: Path, people: Mapping[str, str]) -> Iterator[ServerProcess]:
-    """A server for as long as the block lasts. It ends without waiting for calls."""
+def running_server(
+    database: Path, people: Mapping[str, str], *options: str
+) -> Iterator[ServerProcess]:
+    """A server for as long as the block lasts. It ends without waiting for calls.
+
+    ``options`` are more of its command line.
+    """
     command = [sys.executable, "-m", "batchcalls", "serve", "--listen", "127.0.0.1:0"]
-    command += ["--database", f"sqlite:///{database}", "--drain-timeout", "0"]
+    command += ["--database", f"sqlite:///{database}", "--drain-timeout", "0", *options]
     for name, value in people.items():
         command += ["--carrier-option", f"{name}={value}"]
     log = database.with_suffix(".log")
