@@ -24,12 +24,13 @@ from batchcalls.core.model import Batch, Call, parse_call_id
 from batchcalls.engine.engine import Engine
 from batchcalls.errors import NotFound, Reason
 from batchcalls.rpc import paging, validate, validate_query
+from batchcalls.rpc.batch_messages import BatchMessages
 from batchcalls.rpc.findings import Findings
 from batchcalls.rpc.streams import Page, Streams
 from batchcalls.store import queries
 from batchcalls.store.store import Query
 from batchcalls.v1 import batch_calls_service_pb2 as messages
-from batchcalls.v1 import batch_pb2, call_pb2, event_pb2
+from batchcalls.v1 import call_pb2, event_pb2
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceServicer
 from batchcalls.wire.spec import batch_spec_from_proto, new_call_from_proto
 from batchcalls.wire.state import batch_to_proto, call_to_proto
@@ -45,9 +46,6 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 _CALLS_PER_STEP = 2_000
 """Calls that are read in one go: a millisecond or so, in which nothing else runs."""
-
-_REMEMBERED_MESSAGES = 100
-"""Messages of batches that are kept: some hundred kilobytes at most."""
 
 _PAUSE_S = 0.001
 """What a large request leaves to everybody else between two steps.
@@ -68,7 +66,7 @@ class BatchCallsService(BatchCallsServiceServicer):
         self._rules = rules
         self._clock = clock
         self._streams = Streams(engine, trio)
-        self._messages: dict[tuple[str, int], batch_pb2.Batch] = {}
+        self._messages = BatchMessages()
 
     async def SubmitBatch(
         self, request: messages.SubmitBatchRequest, context: Context
@@ -97,7 +95,7 @@ class BatchCallsService(BatchCallsServiceServicer):
     ) -> messages.GetBatchResponse:
         """One batch, as it stands durably."""
         batch = await self._streams.current(request.batch_id)
-        return messages.GetBatchResponse(batch=self._message(batch))
+        return messages.GetBatchResponse(batch=self._messages.of(batch))
 
     async def ListBatches(
         self, request: messages.ListBatchesRequest, context: Context
@@ -229,16 +227,6 @@ class BatchCallsService(BatchCallsServiceServicer):
             last_sequence=max(batch.last_sequence, page.last_sequence),
             next_after_sequence=page.last_sequence,
         )
-
-    def _message(self, batch: Batch) -> batch_pb2.Batch:
-        """The message of a batch that may be asked for often, made once a revision."""
-        key = (batch.batch_id, batch.revision)
-        message = self._messages.get(key)
-        if message is None:
-            if len(self._messages) >= _REMEMBERED_MESSAGES:
-                self._messages.clear()
-            message = self._messages[key] = batch_to_proto(batch)
-        return message
 
     async def _read(self, query: Query[T]) -> T:
         return await self._trio.run(self._engine.read, query)

@@ -1,0 +1,40 @@
+"""Messages that are remembered are those of the batch as it stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from batchcalls.core.model import Batch, BatchSpec, BatchStatus, Counts
+from batchcalls.rpc.batch_messages import BatchMessages
+from batchcalls.wire.state import batch_to_proto
+
+BATCH = Batch(
+    spec=BatchSpec(batch_id="batch_a", concurrency=1, carrier="any"),
+    status=BatchStatus.RUNNING,
+    counts=Counts(pending=1),
+)
+
+
+def test_a_batch_that_has_not_changed_has_one_message() -> None:
+    """It is made once, however often one asks."""
+    messages = BatchMessages()
+    assert messages.of(BATCH) is messages.of(replace(BATCH))
+    assert messages.of(BATCH) == batch_to_proto(BATCH)
+
+
+def test_a_batch_that_has_changed_is_told_as_it_is_now() -> None:
+    """Another revision, and another batch, have messages of their own."""
+    messages = BatchMessages()
+    messages.of(BATCH)
+    paused = replace(BATCH, status=BatchStatus.PAUSED, revision=BATCH.revision + 1)
+    other = replace(BATCH, spec=replace(BATCH.spec, batch_id="batch_b"))
+    for batch in (paused, other):
+        assert messages.of(batch) == batch_to_proto(batch)
+
+
+def test_only_so_many_messages_are_remembered() -> None:
+    """Whoever looks at all batches there are fills no memory."""
+    messages = BatchMessages(most=10)
+    for revision in range(1_000):
+        messages.of(replace(BATCH, revision=revision))
+        assert len(messages) <= 10
