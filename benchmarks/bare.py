@@ -1,7 +1,7 @@
 """The limit of everything that dials: bare trio tasks that live out the same fates.
 
 No store, no API, no events, no pacing: a task for each call, a semaphore for the slots, and
-the sleeps. What this costs, anything built on trio costs.
+trio's own sleeps. It is a yardstick, not a bound: the simulator's sleeps, for one, cost less.
 """
 
 from __future__ import annotations

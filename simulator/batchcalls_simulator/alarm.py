@@ -18,7 +18,7 @@ import trio
 from trio.lowlevel import Abort, RunVar, Task
 
 _SPARE: Final = 64
-"""How many cancelled sleepers are kept, beside as many as there are others, before a clean-up."""
+"""Fewer cancelled sleepers than these aren't worth a clean-up; nor are fewer than the others."""
 
 
 @dataclass(slots=True)
@@ -44,6 +44,7 @@ class AlarmClock:
         """How many are remembered, some of them perhaps cancelled."""
         return len(self._sleepers)
 
+    @trio.lowlevel.enable_ki_protection
     async def sleep_until(self, at: float) -> None:
         """As ``trio.sleep_until``."""
         sleeper = _Sleeper(trio.lowlevel.current_task())
@@ -77,7 +78,7 @@ class AlarmClock:
 
     def _forget_cancelled(self) -> None:
         self._cancelled += 1
-        if self._cancelled > len(self._sleepers) // 2 + _SPARE:
+        if self._cancelled > max(_SPARE, len(self._sleepers) // 2):
             self._sleepers = [entry for entry in self._sleepers if entry[2].task is not None]
             heapq.heapify(self._sleepers)
             self._cancelled = 0

@@ -216,6 +216,7 @@ class SimulatorCarrier(Carrier):
     async def _live_out(
         self, call: OutboundCall, fate: Fate, report: Callable[[Progress], None]
     ) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()  # nobody answers what was hung up before
         began = now = self._clock()
         for delivery in self._reports.delivered(fate, call.phone_number, call.attempt_number):
             reported_at = self._moment(began, delivery.at_s)

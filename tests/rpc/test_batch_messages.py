@@ -35,6 +35,7 @@ def test_a_batch_that_has_changed_is_told_as_it_is_now() -> None:
 def test_only_so_many_messages_are_remembered() -> None:
     """Whoever looks at all batches there are fills no memory."""
     messages = BatchMessages(most=10)
-    for revision in range(1_000):
-        messages.of(replace(BATCH, revision=revision))
+    for number in range(1_000):
+        spec = replace(BATCH.spec, batch_id=f"batch_{number}")
+        messages.of(replace(BATCH, spec=spec))
         assert len(messages) <= 10

@@ -137,6 +137,21 @@ async def test_a_hang_up_frees_the_line_at_once(autojump_clock: MockClock, after
     await carrier.place_call(call(attempt_id="attempt_2"), ignore)
 
 
+async def test_a_call_that_was_hung_up_before_is_answered_by_nobody(
+    autojump_clock: MockClock,
+) -> None:
+    """A dial that is cancelled as it begins tells nothing, even where nothing takes time."""
+    people = SimulatorCarrier(
+        SimulatorOptions(post_dial_delay=Fixed(time_s=0), ring_time=Fixed(time_s=0))
+    )
+    told: list[Progress] = []
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await people.place_call(call(), told.append)
+    assert scope.cancelled_caught
+    assert told == []
+
+
 async def test_a_report_that_raises_frees_the_line(autojump_clock: MockClock) -> None:
     """Whatever ends ``place_call``, the trunk gets its line back."""
     carrier = simulator(trunk_capacity=1)

@@ -109,7 +109,7 @@ DOCTORED = [
             call(0, BUSY, COMPLETED),
             replace(
                 call(1, COMPLETED),
-                attempts=(attempt(1, 1, COMPLETED)._replace(outcome=None),),
+                attempts=(replace(attempt(1, 1, COMPLETED), outcome=None),),
             ),
         ),
         "an attempt without an outcome",

@@ -27,6 +27,21 @@ def test_a_call_spec_survives_the_round_trip(spec: CallSpec) -> None:
     assert wire.call_spec_from_proto(call_pb2.CallSpec.FromString(blob)) == spec
 
 
+@given(CALL_SPECS)
+def test_a_new_call_holds_what_was_checked_and_nothing_else(spec: CallSpec) -> None:
+    """The stored form is that of the spec; fields of a later version are left behind."""
+    message = wire.call_spec_to_proto(spec)
+    later = b"\xfa\x3f\x07unknown"  # field 1,023, seven bytes
+    widened = call_pb2.CallSpec.FromString(message.SerializeToString() + later)
+    widened.script.MergeFromString(later)
+    if spec.script is None:
+        message.script.SetInParent()
+    stored = wire.new_call_from_proto(widened)
+    assert stored.priority == spec.priority
+    assert call_pb2.CallSpec.FromString(stored.spec) == message
+    assert len(stored.spec) == message.ByteSize()
+
+
 @given(CALL_DEFAULTS)
 def test_call_defaults_survive_the_round_trip(defaults: CallDefaults) -> None:
     """Bytes of defaults give back equal defaults."""

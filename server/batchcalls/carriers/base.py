@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from batchcalls.core.model import Outcome
-from batchcalls.core.record import record
 
 
 class NumberPolicy(StrEnum):
@@ -46,7 +45,7 @@ class Progress(StrEnum):
     ANSWERED = "answered"
 
 
-@record
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierLimits:
     """What the carrier's contract allows; the engine never goes above it.
 
@@ -60,7 +59,7 @@ class CarrierLimits:
     number_policy: NumberPolicy = NumberPolicy.POSSIBLE
 
 
-@record
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundCall:
     """All that a carrier needs for one dial. ``script`` has its variables filled in."""
 
@@ -77,7 +76,7 @@ class OutboundCall:
     ring_timeout_s: float = 30.0
 
 
-@record
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
     """How a dial ended. ``carrier_code`` is the carrier's own word (a SIP code, an error name)."""
 

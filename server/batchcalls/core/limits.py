@@ -21,7 +21,7 @@ LEAD_S = 0.1
 GUARD_S = 0.01
 """How differently long dials may take from their launch to the carrier: two turns of a thread.
 
-It costs up to 1 % of the pace.
+It costs 1 % of a pace of whole calls a second, and never 2 % of one above 1.
 """
 
 

@@ -234,7 +234,8 @@ class Batch:
         return self.spec.batch_id
 
 
-class Attempt(NamedTuple):
+@record
+class Attempt:
     """One dial of a call. ``number`` counts from 1; times are 0 where it didn't get that far."""
 
     attempt_id: str

@@ -12,9 +12,9 @@ the earlier ones were made under.
 How. Two rules, and a start needs both. The *log* of recent start times is exact: a start
 waits until the n-th start before it is a whole window old. Being a hard rule it would
 still allow all n at once, so the *schedule* spreads them: each start takes a place one
-interval (1 / rate) after the place of the one before. A loop that wakes up late finds
-the places of the missed moments still free and catches up, as long as it is at most
-``tolerance_s`` late. Whoever comes later than that was idle, and finds only
+interval, the n-th part of a window, after the place of the one before. A loop that wakes up
+late finds the places of the missed moments still free and catches up, as long as it is at
+most ``tolerance_s`` late. Whoever comes later than that was idle, and finds only
 ``tolerance_s`` worth of starts, at least one: idle time can't be saved up for a burst.
 
 The guard. What a start looks like from outside is a little later than its record, by a time
@@ -35,10 +35,10 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 
 _MEMORY_S = 1.5
-"""How long starts are remembered beyond the last n, in case the rate grows.
+"""How long starts are remembered beyond the last n, and the guard, in case the rate grows.
 
-The window of a rate of 2 or more is at most 1 s long, and a lower rate looks back only at
-the last start; the rest is margin for rounding.
+The window of a rate of 2 or more is at most 1 s and the guard long, and a lower rate looks
+back only at the last start; the rest is margin for rounding.
 """
 
 
@@ -121,7 +121,7 @@ class Pacer:
 
     def _forget(self, now: float) -> None:
         log = self._log
-        while len(log) > self._window_starts and log[0] + _MEMORY_S < now:
+        while len(log) > self._window_starts and log[0] + _MEMORY_S + self._guard_s < now:
             log.popleft()
 
     def __repr__(self) -> str:

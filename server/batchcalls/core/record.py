@@ -1,8 +1,9 @@
 """A record: a frozen dataclass whose immutability the type checker keeps, not the run time.
 
-At run time ``frozen=True`` makes each field of each new object cost five times as much, and a
-server makes some thirty of them for a call. All of this code is type-checked, so nobody
-changes a record by mistake; ``dataclasses.replace`` makes changed copies as ever.
+At run time ``frozen=True`` makes a new object cost three times as much, and a server makes
+some thirty of them for a call (docs/adr/0011). Our own code is type-checked, so nobody changes
+a record by mistake; ``dataclasses.replace`` makes changed copies as ever. What strangers get
+and give, at the carrier seam, is frozen for good.
 """
 
 from __future__ import annotations

@@ -128,7 +128,8 @@ class Dialer:
         now = self._clock.now()
         self._dispatcher.line_free(dial, now)
         assert dial.attempt is not None
-        attempt = dial.attempt._replace(
+        attempt = replace(
+            dial.attempt,
             outcome=result.outcome,
             carrier_call_id=result.carrier_call_id,
             carrier_code=result.carrier_code,
@@ -143,7 +144,8 @@ class Dialer:
         now_us = self._clock.now_us()
         self._record(
             dial,
-            dial.attempt._replace(
+            replace(
+                dial.attempt,
                 outcome=Outcome.THROTTLED,
                 detail="withdrawn before it was dialed",
                 end_time_us=now_us,
@@ -152,19 +154,24 @@ class Dialer:
 
     async def _place(self, dial: Dial) -> CallResult:
         """Place the call; whatever a carrier raises ends here, also beside a cancellation."""
+        carrier = self._carriers[dial.lane.carrier.name]
+        try:
+            call = self._outbound(dial, carrier)
+        except Exception as error:  # what is stored can't be read: of one call
+            log.exception("call_unreadable", batch_id=dial.lane.batch_id)
+            return _unknown(error)
+        self._dispatcher.launched(dial, self._clock.now())
         result = CallResult(outcome=Outcome.UNKNOWN)
         try:
-            result = await self._place_as_promised(dial)
+            result = await self._place_as_promised(dial, carrier, call)
         except* Exception as group:
             log.exception("carrier_failed", carrier=dial.lane.carrier.name)
-            error = group.exceptions[0]
-            result = replace(result, detail=f"{type(error).__name__}: {error}")
+            result = _unknown(group.exceptions[0])
         return result
 
-    async def _place_as_promised(self, dial: Dial) -> CallResult:
-        carrier = self._carriers[dial.lane.carrier.name]
-        call = self._outbound(dial, carrier)
-        self._dispatcher.launched(dial, self._clock.now())
+    async def _place_as_promised(
+        self, dial: Dial, carrier: Carrier, call: OutboundCall
+    ) -> CallResult:
         try:
             result = await carrier.place_call(call, lambda progress: self._report(dial, progress))
         except CarrierThrottled as error:
@@ -211,9 +218,9 @@ class Dialer:
         self._carrier_is_up(dial)
         now_us = self._clock.now_us()
         if progress is Progress.RINGING and not attempt.ring_time_us:
-            dial.attempt = attempt._replace(ring_time_us=now_us)
+            dial.attempt = replace(attempt, ring_time_us=now_us)
         if progress is Progress.ANSWERED and not attempt.answer_time_us:
-            dial.attempt = attempt._replace(answer_time_us=now_us)
+            dial.attempt = replace(attempt, answer_time_us=now_us)
             self._journal.record(
                 CallAnswered(
                     batch_id=dial.lane.batch_id,
@@ -253,6 +260,10 @@ class Dialer:
             attempt=attempt,
             due_time_us=time_us + round(decision.delay_s * MICROSECONDS),
         )
+
+
+def _unknown(error: Exception) -> CallResult:
+    return CallResult(outcome=Outcome.UNKNOWN, detail=f"{type(error).__name__}: {error}")
 
 
 def _hung_up(dial: Dial, *, overlong: bool) -> CallResult:

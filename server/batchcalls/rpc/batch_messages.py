@@ -8,11 +8,14 @@ from batchcalls.wire.state import batch_to_proto
 
 
 class BatchMessages:
-    """Remembers up to ``most`` messages, some kilobytes each. A batch changes its revision."""
+    """Remembers the last message of up to ``most`` batches, a kilobyte each, at most 70.
+
+    A batch that changes has another revision.
+    """
 
     def __init__(self, most: int = 100) -> None:
         self._most = most
-        self._made: dict[tuple[str, int], batch_pb2.Batch] = {}
+        self._made: dict[str, tuple[int, batch_pb2.Batch | None]] = {}
 
     def __repr__(self) -> str:
         return f"<BatchMessages {len(self)}>"
@@ -22,10 +25,10 @@ class BatchMessages:
 
     def of(self, batch: Batch) -> batch_pb2.Batch:
         """The message of ``batch``, which others have too: don't change it."""
-        key = (batch.batch_id, batch.revision)
-        message = self._made.get(key)
-        if message is None:
-            if len(self) >= self._most:
+        revision, message = self._made.get(batch.batch_id, (0, None))
+        if message is None or revision != batch.revision:
+            if message is None and len(self) >= self._most:
                 self._made.clear()
-            message = self._made[key] = batch_to_proto(batch)
+            message = batch_to_proto(batch)
+            self._made[batch.batch_id] = (batch.revision, message)
         return message

@@ -44,7 +44,7 @@ from batchcalls.wire.words import (
 T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_CALLS_PER_STEP = 2_000
+_CALLS_PER_STEP = 500
 """Calls that are read in one go: a millisecond or so, in which nothing else runs."""
 
 _PAUSE_S = 0.001

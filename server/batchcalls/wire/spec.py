@@ -91,7 +91,11 @@ def new_call(spec: CallSpec) -> NewCall:
 
 
 def new_call_from_proto(message: call_pb2.CallSpec) -> NewCall:
-    """The call that is submitted with the spec in ``message``, which is also its stored form."""
+    """The call that is submitted with the spec in ``message``, which is also its stored form.
+
+    Fields that this version doesn't know were checked by nobody: they are taken out.
+    """
+    message.DiscardUnknownFields()
     return NewCall(message.priority, message.SerializeToString())
 
 
