@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     console.width = max(console.width, _TABLE_WIDTH)
     console.print(report.table(rows))
+    console.print(report.goals(rows))
     if results is not None:
         _keep(results, rows, in_readme=whole and asked.results is None)
     return 1 if any(row.failure for row in rows) else 0

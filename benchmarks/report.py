@@ -36,6 +36,16 @@ def cells(row: Row) -> list[str]:
     return [row.name, value, spread, number_text(row.limit), ratio, row.goal_text, met]
 
 
+def goals(rows: Sequence[Row]) -> str:
+    """How many goals are met, and by how much the others are missed."""
+    judged = [row for row in rows if row.met is not None]
+    missed = [row for row in judged if not row.met]
+    said = f"{len(judged) - len(missed)} of {len(judged)} goals are met."
+    if not missed:
+        return said
+    return f"{said} Missed: {'; '.join(map(_missed, missed))}."
+
+
 def document(machine: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
     """What ``latest.json`` holds."""
     return {"machine": dict(machine), "rows": [row.document() for row in rows]}
@@ -48,9 +58,10 @@ def write_json(path: Path, machine: Mapping[str, Any], rows: Sequence[Row]) -> N
 
 
 def markdown(machine: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    """The machine and the table, as the README shows them."""
+    """The machine, the goals and the table, as the README shows them."""
     about = ", ".join(f"{name} {value}" for name, value in machine.items())
-    lines = [f"Machine: {about}.", "", _line(_HEADINGS), _line(["---"] * len(_HEADINGS))]
+    lines = [f"Machine: {about}.", "", goals(rows), ""]
+    lines += [_line(_HEADINGS), _line(["---"] * len(_HEADINGS))]
     lines += [_line([cell.replace("|", "\\|") for cell in cells(row)]) for row in rows]
     return "\n".join(lines)
 
@@ -66,6 +77,12 @@ def replace_section(readme: str, section: str) -> str:
     if not begin or not end:
         raise ValueError(f"the markers {_BEGIN} and {_END} are missing")
     return f"{before}{begin}\n\n{section}\n\n{end}{after}"
+
+
+def _missed(row: Row) -> str:
+    if row.score is None:
+        return f"{row.name} ({row.failure})"
+    return f"{row.name} ({row.score:.0%} of the way to {row.goal_text})"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -28,6 +28,18 @@ def test_the_table_shows_figures_and_failures() -> None:
     assert "the server didn't start" in said.getvalue()
 
 
+def test_goals_that_are_missed_are_named_with_how_far_they_are() -> None:
+    """A share of the goal for what was measured, the reason for what failed."""
+    half = Row(name="slow", value=1_000, unit="calls/s", goal=Goal(bound=2_000))
+    late = Row(name="late", value=80, unit="s", goal=Goal(bound=60), smaller_is_better=True)
+    no_goal = Row(name="seen", value=1, unit="")
+    assert report.goals([ROWS[0], no_goal]) == "1 of 1 goals are met."
+    assert report.goals([*ROWS, half, late]) == (
+        "1 of 4 goals are met. Missed: broken (failed: the server didn't start);"
+        " slow (50% of the way to ≥ 2,000 calls/s); late (75% of the way to ≤ 60 s)."
+    )
+
+
 def test_cells_are_in_the_order_of_the_headings() -> None:
     """What, value, spread, limit, ratio, goal, met."""
     assert report.cells(ROWS[0]) == [
