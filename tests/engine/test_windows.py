@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from batchcalls.carriers.base import CallResult, OutboundCall
 from batchcalls.clock import Clock
 from batchcalls.core.model import CallSpec, Outcome, RetryConfig
 from batchcalls.core.retry import Final, decide
@@ -14,6 +18,8 @@ from batchcalls_simulator.carrier import SimulatorCarrier
 from tests.engine.world import (
     BUSY_ONCE,
     NO_ANSWER_TWICE,
+    Report,
+    ScriptedCarrier,
     WatchedDisk,
     World,
     call,
@@ -25,6 +31,8 @@ from tests.engine.world import (
     spec,
     wall_s,
 )
+
+T = TypeVar("T")
 
 
 def check_fates(world: World, inner: SimulatorCarrier, config: RetryConfig) -> None:
@@ -150,3 +158,32 @@ async def test_pausing_and_resuming_at_any_moment_loses_no_call(
             await world.observer.final()
         check_settled(world)
         check_fates(world, inner, config.retry)
+
+
+class LateNews:
+    """A disk that writes at once, and takes a second until the server hears of it."""
+
+    async def run_sync(self, function: Callable[..., T], *args: Any) -> T:
+        result = function(*args)
+        await trio.sleep(1.0)
+        return result
+
+
+async def test_a_batch_may_be_read_until_its_end_is_told(autojump_clock: MockClock) -> None:
+    """Its last call is final on the disk, nobody knows yet, and its queue is looked at."""
+    over = trio.Event()
+
+    async def last(call: OutboundCall, report: Report) -> CallResult:
+        await over.wait()
+        return CallResult(outcome=Outcome.COMPLETED)
+
+    with World(ScriptedCarrier(last), run_sync=LateNews().run_sync) as world:
+        async with world.life() as engine, trio.open_nursery() as nursery:
+            await engine.submit(spec(), people(1))
+            await trio.sleep(10.0)
+            await engine.pause("batch_a")
+            nursery.start_soon(engine.resume, "batch_a")
+            await trio.sleep(0.5)
+            over.set()  # while what is told next lets the batch look for calls
+            batch = await world.observer.final()
+    assert batch.counts.completed == 1

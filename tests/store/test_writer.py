@@ -191,13 +191,15 @@ def test_batches_without_a_request_id_do_not_collide(store: Store) -> None:
     assert set(result.created) == {"batch_a", "batch_b"}
 
 
-def test_keys_are_known_until_the_batch_is_final(store: Store) -> None:
-    """The writer keeps a key as long as the batch can be written to, and no longer."""
+def test_keys_are_known_until_they_are_forgotten(store: Store) -> None:
+    """Also beyond the batch's end: those who haven't heard of it yet may still ask."""
     books = Books()
     store.commit(books.group(submitted("batch_a", calls=1), submitted("batch_b", calls=1)))
     assert store.key("batch_a") != store.key("batch_b")
     store.commit(books.group(dialed()))
     store.commit(books.group(completed()))
+    store.key("batch_a")
+    store.forget("batch_a")
     with pytest.raises(KeyError):
         store.key("batch_a")
     store.key("batch_b")

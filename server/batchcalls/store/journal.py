@@ -315,6 +315,7 @@ class Journal:
         fork = forks[batch_id]
         if fork.status.final:
             self._ledgers.pop(batch_id, None)
+            self._store.forget(batch_id)
         else:
             self._ledgers[batch_id] = fork
 

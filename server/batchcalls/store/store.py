@@ -95,8 +95,12 @@ class Store:
         return [batch for _, batch in found]
 
     def key(self, batch_id: str) -> int:
-        """The key of a batch that isn't final, for queries that take one."""
+        """The key of a batch, for queries that take one; until it is forgotten."""
         return self._writer.key(batch_id)
+
+    def forget(self, batch_id: str) -> None:
+        """Nobody will read or write that batch by its key any more."""
+        self._writer.forget(batch_id)
 
     def commit(self, group: Group) -> Committed:
         """Write a group durably, all or nothing. An empty one costs nothing.
@@ -114,7 +118,7 @@ class Store:
             raise
         except DatabaseError as error:
             raise StoreFailure(str(error.orig)) from error
-        self._writer.committed(group, result)
+        self._writer.committed(result)
         return result
 
     def read_latest(self, query: Query[T]) -> T:

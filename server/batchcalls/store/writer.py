@@ -16,7 +16,7 @@ from batchcalls.wire.state import event_to_proto
 
 
 class Writer:
-    """Knows the keys of the batches that aren't final. One writer a database."""
+    """Knows the keys of the batches that may be asked for. One writer a database."""
 
     def __init__(self) -> None:
         self._keys: dict[str, int] = {}
@@ -29,8 +29,12 @@ class Writer:
         self._keys[batch_id] = key
 
     def key(self, batch_id: str) -> int:
-        """The key of a batch that isn't final."""
+        """The key of a batch."""
         return self._keys[batch_id]
+
+    def forget(self, batch_id: str) -> None:
+        """Nobody will ask for that batch's key any more: it is final, and everybody knows."""
+        self._keys.pop(batch_id, None)
 
     def write(self, connection: Connection, group: Group) -> Committed:
         """Write the group. Until ``committed``, the writer itself is as before."""
@@ -45,12 +49,9 @@ class Writer:
         self._update_batches(connection, group, result)
         return result
 
-    def committed(self, group: Group, result: Committed) -> None:
-        """The transaction of that group is durable."""
+    def committed(self, result: Committed) -> None:
+        """The transaction that had this result is durable."""
         self._keys |= result.created
-        for batch in group.batches.values():
-            if batch.status.final:
-                self._keys.pop(batch.batch_id, None)
 
     def _submit(
         self, connection: Connection, change: BatchSubmitted, group: Group, result: Committed
