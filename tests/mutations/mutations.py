@@ -83,8 +83,8 @@ MUTATIONS = (
     Mutation(
         name="a call whose end got lost is dialed again",
         file="engine/dialer.py",
-        before="result = CallResult(outcome=Outcome.UNKNOWN)",
-        after="result = CallResult(outcome=Outcome.THROTTLED)",
+        before="return CallResult(outcome=Outcome.UNKNOWN, detail=f",
+        after="return CallResult(outcome=Outcome.THROTTLED, detail=f",
         broken="recorded as throttled|dialed twice",
     ),
     Mutation(

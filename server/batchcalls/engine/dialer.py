@@ -161,13 +161,12 @@ class Dialer:
             log.exception("call_unreadable", batch_id=dial.lane.batch_id)
             return _unknown(error)
         self._dispatcher.launched(dial, self._clock.now())
-        result = CallResult(outcome=Outcome.UNKNOWN)
         try:
-            result = await self._place_as_promised(dial, carrier, call)
+            return await self._place_as_promised(dial, carrier, call)
         except* Exception as group:
             log.exception("carrier_failed", carrier=dial.lane.carrier.name)
-            result = _unknown(group.exceptions[0])
-        return result
+            fault = group.exceptions[0]
+        return _unknown(fault)
 
     async def _place_as_promised(
         self, dial: Dial, carrier: Carrier, call: OutboundCall
