@@ -273,7 +273,8 @@ class World:
     async def _wait_for_the_end(self) -> None:
         while not self._finished():  # noqa: ASYNC110 - to poll costs nothing in virtual time
             await trio.sleep(_LOOK_S)
-        await trio.sleep(_WIND_DOWN_S)
+        # What is on the disk by now may be on its way back to the server as long as this.
+        await trio.sleep(_WIND_DOWN_S + 2 * self.scenario.faults.slow_disk_s)
 
     # Users
 
