@@ -19,7 +19,7 @@ from batchcalls.store.journal import Published, RunSync
 from batchcalls.store.store import Store
 from batchcalls.wire.spec import new_call
 
-_NO_LIMITS = EngineLimits(max_concurrent_calls=0, max_open_batches=0, max_open_calls=0)
+NO_LIMITS = EngineLimits(max_concurrent_calls=0, max_open_batches=0, max_open_calls=0)
 
 
 class Finish:
@@ -67,7 +67,7 @@ async def running_engine(
             clock=clock or Clock(),
             random=Random(1),
             run_sync=run_sync,
-            limits=_NO_LIMITS,
+            limits=NO_LIMITS,
         )
         async with trio.open_nursery() as nursery:
             await nursery.start(engine.run)

@@ -14,17 +14,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from batchcalls.engine.admission import EngineLimits
 from batchcalls.wire.spec import new_call
 from batchcalls_simulator.campaign import Campaign
 from batchcalls_simulator.course import Course
 from batchcalls_simulator.plan import DEFAULT_GRAIN_S, run_campaign
 from benchmarks.effort import Effort
+from benchmarks.in_process import NO_LIMITS
 from benchmarks.row import Goal, Row
 from benchmarks.virtual import run_bare_campaign
 from benchmarks.workload import DAYTIME, Workload
-
-_NO_LIMITS = EngineLimits(max_concurrent_calls=0, max_open_batches=0, max_open_calls=0)
 
 
 def measure(effort: Effort) -> Iterator[Row]:
@@ -52,7 +50,7 @@ def _plan(work: Workload, *, grain_s: float) -> tuple[Course, float]:
     calls = [new_call(spec) for spec in work.call_specs()]
     campaign = Campaign(spec=work.batch_spec(), calls=calls, start_time_us=0)
     began = time.perf_counter()
-    course = run_campaign(campaign, options=work.simulation, limits=_NO_LIMITS, grain_s=grain_s)
+    course = run_campaign(campaign, options=work.simulation, limits=NO_LIMITS, grain_s=grain_s)
     return course, time.perf_counter() - began
 
 
