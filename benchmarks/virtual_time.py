@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from batchcalls.wire.spec import new_call
-from batchcalls_simulator.campaign import Campaign
-from batchcalls_simulator.course import Course
-from batchcalls_simulator.plan import DEFAULT_GRAIN_S, run_campaign
+from batchcalls_simulator.lab.campaign import Campaign
+from batchcalls_simulator.lab.course import Course
+from batchcalls_simulator.lab.plan import DEFAULT_GRAIN_S, run_campaign
 from benchmarks.effort import Effort
 from benchmarks.in_process import NO_LIMITS
 from benchmarks.row import Goal, Row

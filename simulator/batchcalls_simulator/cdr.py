@@ -34,14 +34,14 @@ THROTTLED = "throttled"
 DOWN = "down"
 
 
-class Moment(NamedTuple):
+class Instant(NamedTuple):
     """One moment on both clocks: microseconds since the epoch, and monotonic seconds."""
 
     time_us: int
     monotonic_s: float
 
     @classmethod
-    def now(cls) -> Moment:
+    def now(cls) -> Instant:
         """This moment."""
         return cls(time.time_ns() // 1000, time.monotonic())
 
@@ -53,7 +53,7 @@ class CallDetailLog:
       OSError: the file can't be opened, or written to.
     """
 
-    def __init__(self, path: Path, *, now: Callable[[], Moment] = Moment.now) -> None:
+    def __init__(self, path: Path, *, now: Callable[[], Instant] = Instant.now) -> None:
         self._file: TextIO = path.open("a", encoding="utf-8")
         self._now = now
 
@@ -89,11 +89,11 @@ class CallEntry:
         call: OutboundCall,
         *,
         write: Callable[[str, dict[str, Any]], None],
-        now: Callable[[], Moment],
+        now: Callable[[], Instant],
     ) -> None:
         self._write = write
         self._now = now
-        self._reported: dict[Progress, Moment] = {}
+        self._reported: dict[Progress, Instant] = {}
         self._head: dict[str, Any] = {
             "attempt_id": call.attempt_id,
             "call_id": call.call_id,
@@ -129,7 +129,7 @@ class CallEntry:
         self._write("end", fields)
 
 
-def _at(time_name: str, seconds_name: str, moment: Moment | None) -> dict[str, Any]:
+def _at(time_name: str, seconds_name: str, moment: Instant | None) -> dict[str, Any]:
     if moment is None:
         return {time_name: None, seconds_name: None}
     return {time_name: rfc3339(moment.time_us), seconds_name: round(moment.monotonic_s, 6)}

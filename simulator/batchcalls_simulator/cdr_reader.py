@@ -15,7 +15,7 @@ from batchcalls.core.model import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dial:
+class LoggedDial:
     """One dial; times are monotonic seconds of the machine.
 
     ``end_s`` is None where the simulator was killed first, ``answer_s`` where nobody answered, or
@@ -39,11 +39,11 @@ class Dial:
 class CallDetails:
     """All that a log tells: every dial, by its start, and the attempt ids that were sent again."""
 
-    dials: tuple[Dial, ...]
+    dials: tuple[LoggedDial, ...]
     repeats: tuple[str, ...]
 
     @property
-    def placed(self) -> tuple[Dial, ...]:
+    def placed(self) -> tuple[LoggedDial, ...]:
         """The dials that weren't refused."""
         return tuple(dial for dial in self.dials if not dial.refused)
 
@@ -59,7 +59,7 @@ def read_call_details(path: Path) -> CallDetails:
         return _details(json.loads(line) for line in lines if line.endswith("\n"))
 
 
-def peak_calls_up(dials: Iterable[Dial]) -> int:
+def peak_calls_up(dials: Iterable[LoggedDial]) -> int:
     """The most of these dials that were up at one moment; one without an end is up for ever."""
     changes = [(dial.start_s, 1) for dial in dials]
     changes += [(dial.end_s, -1) for dial in dials if dial.end_s is not None]
@@ -71,7 +71,7 @@ def peak_calls_up(dials: Iterable[Dial]) -> int:
 
 
 def _details(entries: Iterable[dict[str, Any]]) -> CallDetails:
-    dials: list[Dial] = []
+    dials: list[LoggedDial] = []
     repeats: list[str] = []
     place: dict[str, int] = {}
     for entry in entries:
@@ -89,8 +89,8 @@ def _details(entries: Iterable[dict[str, Any]]) -> CallDetails:
     return CallDetails(dials=tuple(dials), repeats=tuple(repeats))
 
 
-def _started(entry: dict[str, Any]) -> Dial:
-    return Dial(
+def _started(entry: dict[str, Any]) -> LoggedDial:
+    return LoggedDial(
         attempt_id=entry["attempt_id"],
         call_id=entry["call_id"],
         batch_id=entry["batch_id"],
@@ -100,7 +100,7 @@ def _started(entry: dict[str, Any]) -> Dial:
     )
 
 
-def _ended(dial: Dial, entry: dict[str, Any]) -> Dial:
+def _ended(dial: LoggedDial, entry: dict[str, Any]) -> LoggedDial:
     return replace(
         dial,
         answer_s=entry["answer_s"],

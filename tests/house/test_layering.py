@@ -48,19 +48,19 @@ PUBLIC = {"bridge", "carriers", "core.model", "errors", "testing", "timestamps",
 """What of ``batchcalls`` a stranger's carrier, and so the simulator, may import."""
 
 WORLD_BUILDERS: dict[str, set[str]] = {
-    "books": {"core"},
-    "campaign": {"core", "document", "rpc.validate", "wire"},
-    "chaos.evidence": {"store"},
-    "chaos.run": {"client"},
-    "chaos.users": {"client", "reach", "wire"},
-    "checker": {"clock", "core", "engine", "store"},
-    "course": {"core", "engine"},
-    "dials": {"core", "engine"},
-    "disk": {"store"},
-    "load": {"client", "reach"},
-    "plan": {"clock", "core", "engine", "store"},
-    "scenario": {"core", "engine"},
-    "world": {"clock", "core", "engine", "store", "wire"},
+    "lab.books": {"core"},
+    "lab.campaign": {"core", "document", "rpc.validate", "wire"},
+    "lab.chaos.evidence": {"store"},
+    "lab.chaos.run": {"client"},
+    "lab.chaos.users": {"client", "reach", "wire"},
+    "lab.checker": {"clock", "core", "engine", "store"},
+    "lab.course": {"core", "engine"},
+    "lab.dials": {"core", "engine"},
+    "lab.disk": {"store"},
+    "lab.load": {"client", "reach"},
+    "lab.plan": {"clock", "core", "engine", "store"},
+    "lab.scenario": {"core", "engine"},
+    "lab.world": {"clock", "core", "engine", "store", "wire"},
     "cli.load": {"reach"},
     "cli.plan": {"core", "engine"},
 }
@@ -104,6 +104,12 @@ def each(some: list[Module]) -> pytest.MarkDecorator:
 def layer(name: str) -> str:
     """``core`` for ``batchcalls.core.model``; empty for ``batchcalls`` itself."""
     return name.partition(".")[2].partition(".")[0]
+
+
+def simulator_part(name: str) -> str:
+    """``lab`` for ``batchcalls_simulator.lab.world``; empty for what isn't of the simulator."""
+    package, _, inside = name.partition(".")
+    return inside.partition(".")[0] if package == "batchcalls_simulator" else ""
 
 
 def libraries(module: Module) -> set[str]:
@@ -151,6 +157,13 @@ def test_the_simulator_uses_only_public_names(module: Module) -> None:
     allowed = PUBLIC | WORLD_BUILDERS.get(module.name.partition(".")[2], set())
     used = [name for name in module.imports if is_server(name)]
     assert [name for name in used if not is_within(name, allowed)] == []
+
+
+@each([module for module in SIMULATOR if simulator_part(module.name) not in {"cli", "lab"}])
+def test_the_simulated_carrier_does_without_the_laboratory(module: Module) -> None:
+    """The laboratory stands on the carrier; only the command line knows both."""
+    used = {simulator_part(name) for name in module.imports if not is_server(name)}
+    assert "lab" not in used
 
 
 def is_within(name: str, allowed: set[str]) -> bool:

@@ -10,8 +10,8 @@ import pytest
 
 from batchcalls.carriers.base import OutboundCall, Progress
 from batchcalls.core.model import Outcome
-from batchcalls_simulator.cdr import THROTTLED, CallDetailLog, Moment
-from batchcalls_simulator.cdr_reader import Dial, peak_calls_up, read_call_details
+from batchcalls_simulator.cdr import THROTTLED, CallDetailLog, Instant
+from batchcalls_simulator.cdr_reader import LoggedDial, peak_calls_up, read_call_details
 
 EPOCH_US = 1_893_456_000_000_000  # 2030-01-01
 
@@ -20,9 +20,9 @@ def log_with_ticks(path: Path) -> CallDetailLog:
     """A log for which a second passes with each look at the clock, starting with the first."""
     seconds = count(1)
 
-    def now() -> Moment:
+    def now() -> Instant:
         second = next(seconds)
-        return Moment(EPOCH_US + second * 1_000_000, 100.0 + second)
+        return Instant(EPOCH_US + second * 1_000_000, 100.0 + second)
 
     return CallDetailLog(path, now=now)
 
@@ -38,8 +38,10 @@ def call(attempt_id: str) -> OutboundCall:
     )
 
 
-def dial(attempt_id: str = "attempt_1", *, start_s: float, end_s: float | None = None) -> Dial:
-    return Dial(
+def dial(
+    attempt_id: str = "attempt_1", *, start_s: float, end_s: float | None = None
+) -> LoggedDial:
+    return LoggedDial(
         attempt_id=attempt_id,
         call_id="call_1_0",
         batch_id="batch_1",

@@ -12,11 +12,11 @@ import pytest
 
 from batchcalls.core.model import Outcome
 from batchcalls.store.store import Store
-from batchcalls_simulator.chaos.evidence import sqlite_url
-from batchcalls_simulator.chaos.processes import CAN_FILL_DISKS
-from batchcalls_simulator.chaos.run import play
-from batchcalls_simulator.chaos.scenario import Trouble, draw
-from batchcalls_simulator.chaos.verdict import judge
+from batchcalls_simulator.lab.chaos.evidence import sqlite_url
+from batchcalls_simulator.lab.chaos.processes import CAN_FILL_DISKS
+from batchcalls_simulator.lab.chaos.run import play
+from batchcalls_simulator.lab.chaos.scenario import Trouble, draw
+from batchcalls_simulator.lab.chaos.verdict import judge
 from tests.house.tree import SOURCE_ROOTS
 from tests.mutations.mutant import copy_with
 from tests.mutations.mutations import MUTATIONS

@@ -19,7 +19,7 @@ from batchcalls_simulator.cli.checkout import replay_line
 from batchcalls_simulator.cli.option import refuse
 
 if TYPE_CHECKING:  # see ``_hold``
-    from batchcalls_simulator.chaos.trial import Trial
+    from batchcalls_simulator.lab.chaos.trial import Trial
 
 FAILED = 1
 INTERRUPTED = 130
@@ -82,7 +82,7 @@ def _new_folder(folder: Path | None) -> Path:
 
 def _hold(seed: int, kills: int, folder: Path) -> Trial:
     # Here, and not above: the client behind it can't be imported on every Python.
-    from batchcalls_simulator.chaos.trial import hold  # noqa: PLC0415  # see above
+    from batchcalls_simulator.lab.chaos.trial import hold  # noqa: PLC0415  # see above
 
     return hold(seed, kills=kills, folder=folder, tell=lambda line: typer.echo(line, err=True))
 

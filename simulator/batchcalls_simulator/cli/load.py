@@ -19,7 +19,7 @@ from batchcalls.reach.failure import RpcFailed
 from batchcalls_simulator.cli.app import app
 from batchcalls_simulator.cli.load_display import display_for
 from batchcalls_simulator.cli.option import BAD_INPUT
-from batchcalls_simulator.meter import Quantiles, Report
+from batchcalls_simulator.lab.meter import Quantiles, Report
 
 FAILED = 1
 UNREACHABLE = 3
@@ -84,7 +84,7 @@ def load(
 
 def _drive(address: str, batches: int, calls: int, concurrency: int, watchers: int) -> Report:
     # Here, and not above: the client behind it can't be imported on every Python.
-    from batchcalls_simulator.load import Load, run  # noqa: PLC0415  # see above
+    from batchcalls_simulator.lab.load import Load, run  # noqa: PLC0415  # see above
 
     load = Load(batches=batches, calls=calls, concurrency=concurrency, watchers=watchers)
     with display_for(load.total_calls) as display:

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from batchcalls_simulator.meter import Meter, Quantiles
+from batchcalls_simulator.lab.meter import Meter, Quantiles
 
 _RECENT = 5_000
 """Of how many events the lag is shown: the last ones, which are soon sorted."""

@@ -19,14 +19,14 @@ from batchcalls.carriers.base import CarrierOptionError
 from batchcalls.core.model import BatchSpec
 from batchcalls.engine.admission import EngineLimits
 from batchcalls.errors import BatchCallsError, InvalidRequest
-from batchcalls_simulator.campaign import read_campaign
-from batchcalls_simulator.chart import PlottingMissing, draw
 from batchcalls_simulator.cli.app import app, silence
 from batchcalls_simulator.cli.option import refuse, values_of
-from batchcalls_simulator.course import Course
-from batchcalls_simulator.forecast import Forecast, Spread
+from batchcalls_simulator.lab.campaign import read_campaign
+from batchcalls_simulator.lab.chart import PlottingMissing, draw
+from batchcalls_simulator.lab.course import Course
+from batchcalls_simulator.lab.forecast import Forecast, Spread
+from batchcalls_simulator.lab.plan import DEFAULT_GRAIN_S, run_campaign
 from batchcalls_simulator.options import read_options
-from batchcalls_simulator.plan import DEFAULT_GRAIN_S, run_campaign
 
 _DEFAULTS = EngineLimits()
 

@@ -17,10 +17,10 @@ from typing import Annotated
 
 import typer
 
-from batchcalls_simulator.books import BrokenPromise
 from batchcalls_simulator.cli.app import app, silence
 from batchcalls_simulator.cli.checkout import replay_line
-from batchcalls_simulator.world import Played, play
+from batchcalls_simulator.lab.books import BrokenPromise
+from batchcalls_simulator.lab.world import Played, play
 
 FAILED = 1
 _HOUR_S = 3600.0
