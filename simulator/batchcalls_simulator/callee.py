@@ -2,7 +2,8 @@
 
 It waits for nothing and keeps nothing. The fate of a dial is a function of the options,
 the phone number and the attempt number (and of the hour, where that is asked for), so a
-run repeats exactly, whatever order its tasks run in.
+run repeats exactly, whatever order its tasks run in. That nobody has a number is a property of
+the number: it is invalid at each attempt, and one that isn't never becomes so.
 
 Each dial is hashed (BLAKE2b, keyed with the seed) into a row of draws spread evenly over
 (0, 1). Every question has a draw of its own: a longer talk time changes nobody's mind
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import accumulate
 from struct import Struct
@@ -26,11 +28,10 @@ _FATES = (
     Outcome.NO_ANSWER,
     Outcome.FAILED,
     Outcome.REJECTED,
-    Outcome.INVALID_NUMBER,
     Outcome.VOICEMAIL,
     Outcome.COMPLETED,
 )
-"""In the order of ``RATES``; the last one takes what is left over."""
+"""In the order of ``RATES``, without the invalid; the last one takes what is left over."""
 
 _NEVER_RINGS = frozenset({Outcome.BUSY, Outcome.FAILED, Outcome.INVALID_NUMBER})
 _ANSWERED = frozenset({Outcome.COMPLETED, Outcome.VOICEMAIL})
@@ -93,7 +94,7 @@ class Callees:
     def __init__(self, options: SimulatorOptions) -> None:
         self._options = options
         self._hash = blake2b(key=options.seed.to_bytes(8, "little"), digest_size=_WORDS.size)
-        self._bounds = tuple(accumulate(getattr(options, name) for name in RATES))
+        self._bounds = tuple(accumulate(_shares_of_the_valid(options)))
 
     def fate(
         self, phone_number: str, attempt_number: int, *, ring_timeout_s: float, unix_time_s: float
@@ -106,7 +107,7 @@ class Callees:
             outcome = magic[min(attempt_number, len(magic)) - 1]
             ring_s = min(ring_s, ring_timeout_s)
         else:
-            outcome = self._outcome(draws, unix_time_s)
+            outcome = self._outcome(phone_number, draws, unix_time_s)
         if outcome in _NEVER_RINGS:
             return Fate(outcome, self._post_dial_delay_s(draws), None, None)
         if outcome is Outcome.NO_ANSWER or ring_s > ring_timeout_s:
@@ -115,18 +116,27 @@ class Callees:
         return Fate(outcome, self._post_dial_delay_s(draws), ring_s, talk_s)
 
     def _draw(self, phone_number: str, attempt_number: int) -> _Draws:
-        dial = self._hash.copy()
-        dial.update(f"{phone_number}/{attempt_number}".encode())
-        words = _WORDS.unpack(dial.digest())
-        return _Draws(*[((word >> 64 - _DRAW_BITS) + 0.5) * _DRAW_STEP for word in words])
+        return _Draws(*self._hashed(f"{phone_number}/{attempt_number}"))
 
-    def _outcome(self, draws: _Draws, unix_time_s: float) -> Outcome:
+    def _hashed(self, text: str) -> list[float]:
+        hashed = self._hash.copy()
+        hashed.update(text.encode())
+        words = _WORDS.unpack(hashed.digest())
+        return [((word >> 64 - _DRAW_BITS) + 0.5) * _DRAW_STEP for word in words]
+
+    def _outcome(self, phone_number: str, draws: _Draws, unix_time_s: float) -> Outcome:
+        if self._is_invalid(phone_number):
+            return Outcome.INVALID_NUMBER
         outcome = _FATES[bisect_right(self._bounds, draws.fate)]
         if outcome is Outcome.COMPLETED:
             hour = int(unix_time_s / 3600 + self._options.utc_offset_h) % HOURS_A_DAY
             if draws.answers_at_this_hour >= self._options.answer_rate_by_hour.rates[hour]:
                 return Outcome.NO_ANSWER
         return outcome
+
+    def _is_invalid(self, phone_number: str) -> bool:
+        rate = self._options.invalid_rate
+        return rate > 0.0 and self._hashed(phone_number)[0] < rate
 
     def _post_dial_delay_s(self, draws: _Draws) -> float:
         delay_s = self._options.post_dial_delay.quantile(draws.post_dial_delay)
@@ -138,3 +148,9 @@ class Callees:
         if phone_number == ENDLESS_NUMBER:
             return math.inf
         return self._options.talk_time.quantile(draws.talk)
+
+
+def _shares_of_the_valid(options: SimulatorOptions) -> Iterator[float]:
+    """The rates, which are shares of all numbers, as shares of those that somebody has."""
+    valid = 1.0 - options.invalid_rate or 1.0  # nobody asks where every number is invalid
+    return (getattr(options, name) / valid for name in RATES if name != "invalid_rate")

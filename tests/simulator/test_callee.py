@@ -11,7 +11,7 @@ import pytest
 from batchcalls.core.model import Outcome
 from batchcalls_simulator.callee import Callees, Fate
 from batchcalls_simulator.distributions import Exponential, Fixed, Uniform
-from batchcalls_simulator.options import HourlyRates, SimulatorOptions
+from batchcalls_simulator.options import RATES, HourlyRates, SimulatorOptions, read_options
 
 DIALS = 20_000
 SIGMAS = 4.5
@@ -76,6 +76,24 @@ def test_attempts_are_drawn_independently() -> None:
         for number in range(DIALS)
     )
     assert_share(both, 0.25)
+
+
+def test_a_number_is_invalid_for_good_or_never() -> None:
+    """That nobody has a number doesn't change from one attempt to the next."""
+    options = SimulatorOptions(invalid_rate=0.3)
+    attempts = range(1, 6)
+    invalid = [
+        {dial(options, number, attempt=n).outcome is Outcome.INVALID_NUMBER for n in attempts}
+        for number in range(1_000)
+    ]
+    assert {frozenset(fates) for fates in invalid} == {frozenset({True}), frozenset({False})}
+
+
+def test_where_every_number_is_invalid_nobody_is_reached() -> None:
+    """The whole share leaves nothing for the other rates."""
+    rates = dict.fromkeys(RATES, 0.0) | {"invalid_rate": 1.0}
+    fates = dial_many(read_options(rates))
+    assert {fate.outcome for fate in fates} == {Outcome.INVALID_NUMBER}
 
 
 def test_fates_repeat_exactly_in_any_order() -> None:
