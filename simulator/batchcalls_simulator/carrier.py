@@ -32,7 +32,7 @@ from batchcalls_simulator.alarm import sleep_until
 from batchcalls_simulator.callee import Callees, Fate
 from batchcalls_simulator.options import SimulatorOptions, read_options
 from batchcalls_simulator.reports import Reports
-from batchcalls_simulator.trunk import Trunk
+from batchcalls_simulator.trunk import Shortage, Trunk
 
 REMEMBERED_CALLS = 10_000
 """How many ended calls are kept for ``lookup`` and against repeats: a few megabytes."""
@@ -59,13 +59,15 @@ class SimulatorStatistics:
     """What a simulator has seen so far.
 
     ``placed`` counts the dials that got a line; each is up or is counted in ``outcomes``.
-    ``throttled``, ``unavailable`` and ``repeated`` count the dials that were refused.
+    ``throttled``, ``unavailable`` and ``repeated`` count the dials that were refused;
+    ``shortage`` is what the trunk had too little of when it throttled last.
     """
 
     placed: int
     calls_up: int
     peak_calls_up: int
     throttled: int
+    shortage: Shortage | None
     unavailable: int
     repeated: int
     outcomes: Mapping[Outcome, int]
@@ -126,6 +128,7 @@ class SimulatorCarrier(Carrier):
             calls_up=len(self._up),
             peak_calls_up=self._trunk.peak_calls_up,
             throttled=self._throttled,
+            shortage=self._trunk.shortage,
             unavailable=self._unavailable,
             repeated=self._repeated,
             outcomes=dict(self._outcomes),

@@ -15,6 +15,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from batchcalls.carriers.base import CarrierThrottled, CarrierUnavailable
 from batchcalls_simulator.values import read_spans
@@ -24,6 +25,13 @@ _FULL_RETRY_AFTER_S = 1.0
 
 _CLOCK_GRAIN_S = 1e-9
 """Two calls paced one window apart may come this much closer by floating-point rounding."""
+
+
+class Shortage(StrEnum):
+    """What a trunk has too little of for a dial."""
+
+    LINES = "lines"
+    TURNS = "turns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +66,7 @@ class Trunk:
     """A bundle of lines. ``capacity`` and ``calls_per_second`` of 0 mean no limit.
 
     ``now`` is any monotonic time in seconds; outages count from the first one given.
+    ``shortage`` is why it throttled last, None where it never did.
     """
 
     def __init__(
@@ -75,6 +84,7 @@ class Trunk:
         self._first_use: float | None = None
         self.calls_up = 0
         self.peak_calls_up = 0
+        self.shortage: Shortage | None = None
 
     def __repr__(self) -> str:
         return f"<Trunk calls_up={self.calls_up} capacity={self._capacity}>"
@@ -99,6 +109,7 @@ class Trunk:
         """
         self.require_alive(now)
         if self.calls_up >= self._capacity:
+            self.shortage = Shortage.LINES
             raise CarrierThrottled("every line is taken", retry_after_s=_FULL_RETRY_AFTER_S)
         if self._window_calls:
             self._take_turn(now)
@@ -114,6 +125,7 @@ class Trunk:
         while self._recent and self._recent[0] + self._window_s <= now + _CLOCK_GRAIN_S:
             self._recent.popleft()
         if len(self._recent) >= self._window_calls:
+            self.shortage = Shortage.TURNS
             retry_after_s = self._recent[0] + self._window_s - now
             raise CarrierThrottled("too many calls at once", retry_after_s=retry_after_s)
         self._recent.append(now)

@@ -3,7 +3,9 @@
 *What it waited for* is looked up in the dispatcher at each sample, in this order. No call is
 ready to be dialed: the campaign waits for retries to fall due or, when none are left, for its
 last calls to end. Calls are ready, and slots are short: the tightest limit that is full. Slots
-are free: the carrier is down, or the pace that allows the next dial last. The share of the
+are free: the carrier is down, or the pace that allows the next dial last. Where that is the
+carrier's, and it isn't the one that its contract names, the carrier has throttled: then it is the
+trunk, of which the engine knows nothing, that was short of lines or of turns. The share of the
 samples in which a limit stood first is its share of the campaign's time; the *binding* limit
 is the one with the largest share, since lifting any other would gain less.
 
@@ -25,6 +27,8 @@ import trio
 from batchcalls.core.lane import Lane
 from batchcalls.core.limits import Limit
 from batchcalls.engine.engine import Engine
+from batchcalls_simulator.carrier import SimulatorCarrier
+from batchcalls_simulator.trunk import Shortage
 
 _FIRST_INTERVAL_S: Final = 0.25
 
@@ -43,6 +47,8 @@ class Binding(StrEnum):
     SERVER_RATE = "server rate"
     CARRIER_RATE = "carrier rate"
     BATCH_RATE = "batch rate"
+    TRUNK_SLOTS = "trunk capacity"
+    TRUNK_RATE = "trunk rate"
     CARRIER_DOWN = "carrier down"
     RETRY_DELAYS = "retry delays"
     LAST_CALLS = "last calls"
@@ -87,12 +93,13 @@ class Course:
 
 
 class Sampler:
-    """Takes the samples of one batch; ``run`` it beside the engine."""
+    """Takes the samples of one batch, dialed by ``carrier``; ``run`` it beside the engine."""
 
-    def __init__(self, engine: Engine, batch_id: str) -> None:
+    def __init__(self, engine: Engine, batch_id: str, carrier: SimulatorCarrier) -> None:
         self.samples: list[Sample] = []
         self._engine = engine
         self._batch_id = batch_id
+        self._carrier = carrier
         self._interval_s = _FIRST_INTERVAL_S
 
     async def run(self) -> None:
@@ -126,10 +133,19 @@ class Sampler:
             return min(full, key=lambda pair: pair[0])[1]
         if not lane.carrier.breaker.closed:
             return Binding.CARRIER_DOWN
-        paced = max(limits, key=lambda entry: entry[0].launch_at(now))
-        if paced[0].launch_at(now) > now:
-            return paced[2]
+        paced, _, rate = max(limits, key=lambda entry: entry[0].launch_at(now))
+        if paced.launch_at(now) > now:
+            return self._throttled_by() if self._is_slowed(paced, lane) else rate
         return min(limits, key=lambda entry: entry[0].slots or math.inf)[1]  # just freed
+
+    def _throttled_by(self) -> Binding:
+        full = self._carrier.statistics().shortage is Shortage.LINES
+        return Binding.TRUNK_SLOTS if full else Binding.TRUNK_RATE
+
+    def _is_slowed(self, paced: Limit, lane: Lane) -> bool:
+        """Whether this is the carrier's pace, and the carrier's throttling has slowed it down."""
+        contract = self._carrier.limits.calls_per_second
+        return paced is lane.carrier.limit and paced.pacer.rate != contract
 
     def _limits(self, lane: Lane) -> list[tuple[Limit, Binding, Binding]]:
         """The limits, those that are easiest to lift first: ties go to them."""

@@ -85,7 +85,7 @@ async def _run(engine: Engine, campaign: Campaign, carrier: SimulatorCarrier, se
     async with trio.open_nursery() as nursery:
         await nursery.start(engine.run)
         batch = await engine.submit(campaign.spec, campaign.calls)
-        sampler = Sampler(engine, batch.batch_id)
+        sampler = Sampler(engine, batch.batch_id, carrier)
         nursery.start_soon(sampler.run)
         batch = await end.wait()
         nursery.cancel_scope.cancel()

@@ -83,13 +83,15 @@ def test_the_rate_binds_where_the_slots_are_many() -> None:
         ({"max_concurrent_calls": 2}, {}, Binding.CARRIER_SLOTS),
         ({"calls_per_second": 0.05}, {}, Binding.CARRIER_RATE),
         ({"outages": "0-5000"}, {}, Binding.CARRIER_DOWN),
+        ({"trunk_capacity": 2}, {}, Binding.TRUNK_SLOTS),
+        ({"trunk_calls_per_second": 0.05}, {}, Binding.TRUNK_RATE),
         ({}, {"max_calls_per_second": 0.05}, Binding.SERVER_RATE),
     ],
 )
 def test_the_binding_limit_is_named(
     options: dict[str, object], limits: dict[str, Any], binding: Binding
 ) -> None:
-    """Where the carrier or the server is what holds a campaign up, it says so."""
+    """Where the carrier, its trunk or the server is what holds a campaign up, it says so."""
     phones = read_options({"talk_time": 60, "ring_time": 0, "post_dial_delay": 0} | options)
     course = run_campaign(campaign(), options=phones, limits=EngineLimits(**limits))
     assert main_wait(course) is binding
