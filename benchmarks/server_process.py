@@ -14,7 +14,7 @@ from typing import Final
 
 import grpc
 
-from batchcalls.reach.channel import CHANNEL_OPTIONS
+from batchcalls.client.channel import CHANNEL_OPTIONS
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceStub
 from batchcalls.v1.batch_pb2 import Batch

@@ -15,7 +15,7 @@ from typing import Final
 
 import grpc
 
-from batchcalls.reach.channel import CHANNEL_OPTIONS
+from batchcalls.client.channel import CHANNEL_OPTIONS
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from benchmarks.effort import Effort
 from benchmarks.load import background

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from batchcalls.cli.app import app
-from tests.reach.server_process import FakeServer, running_server
+from tests.client.server_process import FakeServer, running_server
 
 BATCHCALLS = (sys.executable, "-c", "from batchcalls.cli import main; main()")
 

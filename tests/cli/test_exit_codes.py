@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import BATCHCALLS, Run, StartServer, environment
-from tests.reach.server_process import WAIT_S, FakeServer
+from tests.client.server_process import WAIT_S, FakeServer
 
 
 def document(**changes: object) -> str:

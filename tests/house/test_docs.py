@@ -18,12 +18,12 @@ import typer
 import batchcalls.cli  # noqa: F401 - imported to register its commands
 from batchcalls.carriers.base import CarrierOptionError
 from batchcalls.cli.app import app
+from batchcalls.client.channel import DEFAULT_ADDRESS
 from batchcalls.config import Settings
 from batchcalls.core.model import BatchStatus, CallStatus, EventType, Outcome
 from batchcalls.document import batch_request
 from batchcalls.errors import Reason
 from batchcalls.metrics.table import METRICS
-from batchcalls.reach.channel import DEFAULT_ADDRESS
 from batchcalls.v1 import batch_calls_service_pb2
 from batchcalls_simulator.options import RATES, SimulatorOptions, read_options
 from tests.house.documents import DOCUMENTS, README, Document, document

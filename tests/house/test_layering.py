@@ -24,7 +24,7 @@ LAYERS: dict[str, set[str]] = {
     "timestamps": set(),
     "v1": set(),
     "bridge": {"errors"},
-    "carriers": {*BASE, "bridge", "reach", "v1", "wire"},
+    "carriers": {*BASE, "bridge", "client", "v1", "wire"},
     "numbers": {*BASE, "carriers"},
     "wire": {*BASE, "v1"},
     "store": {*BASE, "v1", "wire"},
@@ -35,12 +35,11 @@ LAYERS: dict[str, set[str]] = {
     "document": {*BASE, "v1", "wire"},
     "rpc": {*BELOW_RPC, "bridge", "metrics"},
     "webhooks": {*BELOW_RPC, "bridge", "document", "metrics"},
-    "reach": {*BASE, "v1"},
-    "client": {*BASE, "reach", "v1", "wire"},
+    "client": {*BASE, "v1"},
     "app": BELOW_APP,
     "logs": set(),
     "__main__": {"cli"},
-    "cli": {*BELOW_APP, "", "app", "client", "document", "logs", "reach"},
+    "cli": {*BELOW_APP, "", "app", "client", "document", "logs"},
 }
 """What each part of ``batchcalls`` may import of the others ("" is the package itself)."""
 
@@ -52,16 +51,16 @@ WORLD_BUILDERS: dict[str, set[str]] = {
     "lab.campaign": {"core", "document", "rpc.validate", "wire"},
     "lab.chaos.evidence": {"store"},
     "lab.chaos.run": {"client"},
-    "lab.chaos.users": {"client", "reach", "wire"},
+    "lab.chaos.users": {"client", "wire"},
     "lab.checker": {"clock", "core", "engine", "store"},
     "lab.course": {"core", "engine"},
     "lab.dials": {"core", "engine"},
     "lab.disk": {"store"},
-    "lab.load": {"client", "reach"},
+    "lab.load": {"client"},
     "lab.plan": {"clock", "core", "engine", "store"},
     "lab.scenario": {"core", "engine"},
     "lab.world": {"clock", "core", "engine", "store", "wire"},
-    "cli.load": {"reach"},
+    "cli.load": {"client"},
     "cli.plan": {"core", "engine"},
 }
 """What the modules that build worlds around the real service, or use it, may import besides."""
@@ -80,12 +79,12 @@ FOREIGN: dict[str, set[str]] = {
     "rpc": {*SQL, "trio", "trio_asyncio"},
     "wire": {*ANY_LOOP, *SQL, *WORLD, "grpc"},
     "document": {*ANY_LOOP, *SQL, *WORLD, "grpc"},
-    "reach": {*ANY_LOOP, *SQL},
+    "client": SQL,
     "webhooks": SQL,
 }
 """The libraries that a layer must do without."""
 
-TWO_LOOPS = {"batchcalls.bridge", "batchcalls.client"}
+TWO_LOOPS = {"batchcalls.bridge", "batchcalls.client.loop"}
 
 
 def is_server(name: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, QuotaFailure, RetryInfo
 
+from batchcalls.client.failure import RpcFailed, rpc_failed
 from batchcalls.errors import (
     BatchCallsError,
     Conflict,
@@ -24,7 +25,6 @@ from batchcalls.errors import (
     Violation,
     WrongState,
 )
-from batchcalls.reach.failure import RpcFailed, rpc_failed
 from batchcalls.rpc.status import DETAILS_KEY, refusal, status_of
 
 NUMBER = Violation("calls[17].phone_number", "is too short", Reason.INVALID_PHONE_NUMBER)

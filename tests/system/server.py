@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 import grpc
 
-from batchcalls.reach.channel import CHANNEL_OPTIONS
+from batchcalls.client.channel import CHANNEL_OPTIONS
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceStub
 
 WAIT_S = 60.0

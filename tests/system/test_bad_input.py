@@ -9,8 +9,8 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from batchcalls.client import Client
+from batchcalls.client.failure import RpcFailed
 from batchcalls.errors import Reason
-from batchcalls.reach.failure import RpcFailed
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceStub

@@ -7,8 +7,8 @@ import pytest
 import trio
 
 from batchcalls.client import Client
+from batchcalls.client.failure import RpcFailed
 from batchcalls.errors import Reason
-from batchcalls.reach.failure import RpcFailed
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1 import batch_pb2, call_pb2, outcome_pb2
 from tests.system.requests import ENDLESS, batch, numbers

@@ -29,7 +29,7 @@ from batchcalls.carriers.remote_messages import (
     result_from_proto,
 )
 from batchcalls.carriers.remote_refusal import promise
-from batchcalls.reach.channel import CHANNEL_OPTIONS
+from batchcalls.client.channel import CHANNEL_OPTIONS
 from batchcalls.v1 import carrier_service_pb2 as messages
 from batchcalls.v1.carrier_service_pb2_grpc import CarrierServiceStub
 

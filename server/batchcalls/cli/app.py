@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from batchcalls import __version__
-from batchcalls.reach.channel import DEFAULT_ADDRESS
+from batchcalls.client.channel import DEFAULT_ADDRESS
 
 app = typer.Typer(
     name="batchcalls",

@@ -15,9 +15,9 @@ from typing import Any, Self, TypeVar
 import grpc
 from google.protobuf.duration_pb2 import Duration
 
-from batchcalls.reach.channel import CHANNEL_OPTIONS
-from batchcalls.reach.failure import RpcFailed, rpc_failed
-from batchcalls.reach.resume import Patience
+from batchcalls.client.channel import CHANNEL_OPTIONS
+from batchcalls.client.failure import RpcFailed, rpc_failed
+from batchcalls.client.resume import Patience
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceStub
 from batchcalls.v1.batch_pb2 import Batch, BatchStatus

@@ -19,8 +19,8 @@ from batchcalls.cli.output import write_lines
 from batchcalls.cli.render import batch_lines, duration_text, ended_calls
 from batchcalls.cli.session import UNREACHABLE, session, tell
 from batchcalls.cli.watch import exit_by, watch_batch
+from batchcalls.client.resume import Patience
 from batchcalls.document import batch_request
-from batchcalls.reach.resume import Patience
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 
 _SIMULATOR = {

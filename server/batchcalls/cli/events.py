@@ -21,9 +21,9 @@ from batchcalls.cli.output import write_document_line, write_line
 from batchcalls.cli.render import event_line
 from batchcalls.cli.session import session
 from batchcalls.cli.watch import tell_that_it_goes_on
+from batchcalls.client.resume import Patience
 from batchcalls.core.model import EventType
 from batchcalls.document import event_document
-from batchcalls.reach.resume import Patience
 from batchcalls.v1.event_pb2 import Event
 from batchcalls.v1.event_pb2 import EventType as EventTypeValue
 from batchcalls.wire.words import EVENT_TYPE_VALUES

@@ -17,9 +17,9 @@ import typer
 
 from batchcalls.cli.connection import Connection
 from batchcalls.cli.text import printable
+from batchcalls.client.failure import RpcFailed
 from batchcalls.document import document_path
 from batchcalls.errors import InvalidRequest, Violation
-from batchcalls.reach.failure import RpcFailed
 
 BATCH_FAILED = 1
 BAD_INPUT = 2

@@ -22,8 +22,8 @@ from batchcalls.cli.output import write_document, write_document_line, write_lin
 from batchcalls.cli.render import batch_lines
 from batchcalls.cli.session import BAD_INPUT, session, tell
 from batchcalls.cli.watch import exit_by, watch_batch
+from batchcalls.client.resume import Patience
 from batchcalls.document import batch_document, batch_request
-from batchcalls.reach.resume import Patience
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls.v1.batch_pb2 import Batch
 

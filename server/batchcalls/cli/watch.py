@@ -22,8 +22,8 @@ from batchcalls.cli.output import write_lines
 from batchcalls.cli.pace import Pace
 from batchcalls.cli.render import batch_lines, ended_calls, has_completed
 from batchcalls.cli.session import BATCH_FAILED, session, tell
-from batchcalls.reach.failure import RpcFailed
-from batchcalls.reach.resume import Patience
+from batchcalls.client.failure import RpcFailed
+from batchcalls.client.resume import Patience
 from batchcalls.v1.batch_pb2 import Batch
 
 

@@ -1,4 +1,4 @@
-"""Errors to ``google.rpc.Status``; ``reach.failure`` is the way back, on the client's side.
+"""Errors to ``google.rpc.Status``; ``client.failure`` is the way back, on the client's side.
 
 Every refusal carries an ``ErrorInfo`` with its reason and, by its kind, the field violations,
 the quota or the delay. Of an exception that isn't ours nothing leaves the server but an error

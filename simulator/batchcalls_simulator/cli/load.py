@@ -14,8 +14,8 @@ from typing import Annotated
 import grpc
 import typer
 
-from batchcalls.reach.channel import DEFAULT_ADDRESS
-from batchcalls.reach.failure import RpcFailed
+from batchcalls.client.channel import DEFAULT_ADDRESS
+from batchcalls.client.failure import RpcFailed
 from batchcalls_simulator.cli.app import app
 from batchcalls_simulator.cli.load_display import display_for
 from batchcalls_simulator.cli.option import BAD_INPUT

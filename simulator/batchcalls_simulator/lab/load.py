@@ -18,8 +18,8 @@ import trio
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from batchcalls.client import Client, open_client
+from batchcalls.client.failure import RpcFailed
 from batchcalls.core.model import call_id
-from batchcalls.reach.failure import RpcFailed
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls.v1.batch_pb2 import Batch, BatchSpec, CallDefaults
 from batchcalls.v1.call_pb2 import CallSpec

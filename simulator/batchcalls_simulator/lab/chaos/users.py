@@ -14,7 +14,7 @@ import grpc
 import trio
 
 from batchcalls.client import Client
-from batchcalls.reach.failure import RpcFailed
+from batchcalls.client.failure import RpcFailed
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls.v1.batch_pb2 import BatchSpec, CallDefaults
 from batchcalls.v1.call_pb2 import CallSpec

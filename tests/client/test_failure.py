@@ -7,8 +7,8 @@ import grpc.aio
 import pytest
 
 from batchcalls import errors
+from batchcalls.client.failure import rpc_failed
 from batchcalls.errors import BatchCallsError, InvalidRequest, Reason, Violation
-from batchcalls.reach.failure import rpc_failed
 from batchcalls.rpc.status import DETAILS_KEY, refusal
 
 

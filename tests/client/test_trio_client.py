@@ -11,12 +11,12 @@ import trio.testing
 import trio_asyncio
 
 from batchcalls.client import Client, open_client
+from batchcalls.client.failure import RpcFailed
 from batchcalls.errors import Reason, Violation
-from batchcalls.reach.failure import RpcFailed
 from batchcalls.v1 import batch_pb2, call_pb2, event_pb2, outcome_pb2
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls.v1.call_pb2 import CallSpec
-from tests.reach.server_process import WAIT_S, FakeServer, running_server
+from tests.client.server_process import WAIT_S, FakeServer, running_server
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchcalls.reach.resume import FIRST_DELAY_S, LONGEST_DELAY_S, Patience
+from batchcalls.client.resume import FIRST_DELAY_S, LONGEST_DELAY_S, Patience
 
 
 def test_a_server_that_never_answered_gets_no_patience() -> None:

@@ -9,30 +9,24 @@ It speaks messages of ``batchcalls.v1`` and adds little to them: refusals as exc
 as one iteration, and streams that come back after the server was gone. It sets no deadlines
 (that is what trio's cancel scopes are for) and repeats no request (whether that is safe, only
 the caller knows; with a ``request_id`` it is).
-
-Theory: grpc.aio runs on an asyncio loop, which trio-asyncio runs inside of trio. gRPC is at
-ease with one loop in a process only, so a client takes the loop that is open around it, and
-opens one where there is none.
 """
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, TypeVar
 from weakref import WeakSet
 
-import grpc
 import grpc.aio
 import trio
 
-from batchcalls.reach.channel import CHANNEL_OPTIONS, DEFAULT_ADDRESS
-from batchcalls.reach.failure import RpcFailed, rpc_failed
-from batchcalls.reach.resume import Patience
+from batchcalls.client.channel import CHANNEL_OPTIONS, DEFAULT_ADDRESS
+from batchcalls.client.failure import rpc_failed
+from batchcalls.client.loop import asyncio_loop, in_asyncio
+from batchcalls.client.resume import Patience
+from batchcalls.client.stream import OpenCall, Stream
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceStub
 from batchcalls.v1.batch_pb2 import Batch, BatchStatus
@@ -40,17 +34,9 @@ from batchcalls.v1.call_pb2 import Call, CallStatus
 from batchcalls.v1.event_pb2 import Event, EventType
 from batchcalls.v1.outcome_pb2 import Outcome
 
-if sys.version_info >= (3, 14):
-    raise ImportError(
-        "batchcalls.client needs trio-asyncio, which can't be imported on Python 3.14 and later:"
-        " use Python 3.11 to 3.13, or the stubs in batchcalls.v1 with grpc or grpc.aio"
-    )
-import trio_asyncio
-
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Item = TypeVar("Item")
-OpenCall = Callable[[], grpc.aio.UnaryStreamCall[Any, Any]]
 
 
 @asynccontextmanager
@@ -59,7 +45,7 @@ async def open_client(address: str = DEFAULT_ADDRESS) -> AsyncIterator[Client]:
 
     It connects when the first RPC needs it. Leaving the block ends whatever is under way.
     """
-    async with _loop():
+    async with asyncio_loop():
         channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         client = Client(channel)
         try:
@@ -67,29 +53,7 @@ async def open_client(address: str = DEFAULT_ADDRESS) -> AsyncIterator[Client]:
         finally:
             with trio.CancelScope(shield=True):
                 client.end_streams()
-                await trio_asyncio.aio_as_trio(channel.close)()
-
-
-@asynccontextmanager
-async def _loop() -> AsyncIterator[None]:
-    """The asyncio loop around, or a new one."""
-    if trio_asyncio.current_loop.get() is not None:
-        yield
-        return
-    async with trio_asyncio.open_loop() as loop:
-        loop.set_exception_handler(_handle_loop_error)
-        yield
-
-
-def _handle_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Let every error end the client but one, which is about a client that has ended.
-
-    gRPC has one queue of events for all loops of a process. A loop may find the last event of a
-    call there that was canceled just before its own loop was closed; nobody waits for it.
-    """
-    in_queue = "PollerCompletionQueue" in str(context.get("message"))
-    if not (in_queue and str(context.get("exception")) == "Event loop is closed"):
-        loop.default_exception_handler(context)
+                await in_asyncio(channel.close)
 
 
 class Client:
@@ -223,94 +187,6 @@ class Client:
         return stream
 
 
-class Stream(AsyncIterator[Item]):
-    """What a server streams, item by item; for ``async for``, by one task at a time.
-
-    It is left in order by ``async with`` or ``close``; one that is only dropped ends when it is
-    collected. A wait that is canceled loses nothing: the next one goes on from there. Items that
-    arrived in one message come without a checkpoint between them.
-    """
-
-    def __init__(
-        self,
-        open_call: OpenCall,
-        unpack: Callable[[Any], Iterable[Item]],
-        *,
-        patience: Patience,
-    ) -> None:
-        self._open_call = open_call
-        self._unpack = unpack
-        self._patience = patience
-        self._call: grpc.aio.UnaryStreamCall[Any, Any] | None = None
-        self._items: deque[Item] = deque()
-        self._ended = False
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-        await trio.lowlevel.checkpoint()
-
-    def close(self) -> None:
-        """End the stream, here and on the server; further reads find its end."""
-        self._ended = True
-        self._items.clear()
-        self._end_call()
-
-    def __del__(self) -> None:
-        self._end_call()
-
-    async def __anext__(self) -> Item:
-        while not self._items:
-            if self._ended:
-                raise StopAsyncIteration
-            await self._receive()
-        return self._items.popleft()
-
-    async def _receive(self) -> None:
-        """Take the next message, or the end; or wait before the next try."""
-        try:
-            response = await trio_asyncio.aio_as_trio(self._read)()
-        except grpc.aio.AioRpcError as error:
-            self._call = None
-            await self._wait_after(rpc_failed(error), cause=error)
-        except trio.Cancelled:
-            self._end_call()  # a call whose read was canceled can't be read again
-            raise
-        else:
-            self._patience.renew()
-            self._take(response)
-
-    async def _read(self) -> Any:
-        if self._call is None:
-            self._call = self._open_call()
-        return await self._call.read()
-
-    def _end_call(self) -> None:
-        call, self._call = self._call, None
-        if call is not None:
-            call.cancel()
-
-    def _take(self, response: Any) -> None:
-        if response is grpc.aio.EOF:
-            self._ended = True
-        else:
-            self._items.extend(self._unpack(response))
-
-    async def _wait_after(self, failure: RpcFailed, *, cause: grpc.RpcError) -> None:
-        delay_s = self._patience.next_delay_s(trio.current_time()) if failure.unavailable else None
-        if delay_s is None:
-            self._ended = True
-            raise failure from cause
-        await trio.sleep(delay_s)
-
-
 class _Pages(AsyncIterator[Item]):
     """The items of page after page, fetched when they are needed."""
 
@@ -335,6 +211,6 @@ async def _answer(
         return await method(request)
 
     try:
-        return cast(Response, await trio_asyncio.aio_as_trio(call)())
+        return await in_asyncio(call)
     except grpc.aio.AioRpcError as error:
         raise rpc_failed(error) from error
