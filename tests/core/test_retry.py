@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchcalls.core.model import RETRYABLE_OUTCOMES, CallStatus, Outcome, RetryConfig
-from batchcalls.core.retry import Final, Retry, decide, next_delay_s
+from batchcalls.core.retry import Over, Retry, decide, next_delay_s
 
 DRAWS = st.floats(min_value=0.0, max_value=1.0, exclude_max=True)
 LAST_DRAW = math.nextafter(1.0, 0.0)
@@ -37,7 +37,7 @@ ATTEMPT_OUTCOMES = [outcome for outcome in Outcome if outcome is not Outcome.THR
 def test_the_last_attempt_is_final_whatever_its_outcome(outcome: Outcome) -> None:
     """After max_attempts the call ends: completed, canceled, or failed by its last outcome."""
     config = RetryConfig(max_attempts=3, retry_on=frozenset(Outcome))
-    expected = Final(FINAL_STATUS.get(outcome, CallStatus.FAILED))
+    expected = Over(FINAL_STATUS.get(outcome, CallStatus.FAILED))
     assert decide(config, outcome, 3, 0.5) == expected
     assert decide(config, outcome, 4, 0.5) == expected
 
@@ -46,7 +46,7 @@ def test_the_last_attempt_is_final_whatever_its_outcome(outcome: Outcome) -> Non
 def test_an_outcome_that_is_not_named_is_final(outcome: Outcome) -> None:
     """An outcome outside retry_on ends the call at the first attempt."""
     config = RetryConfig(max_attempts=3, retry_on=frozenset(Outcome) - {outcome})
-    expected = Final(FINAL_STATUS.get(outcome, CallStatus.FAILED))
+    expected = Over(FINAL_STATUS.get(outcome, CallStatus.FAILED))
     assert decide(config, outcome, 1, 0.5) == expected
 
 
@@ -62,17 +62,17 @@ def test_a_named_outcome_is_retried_while_attempts_are_left(outcome: Outcome) ->
 def test_some_outcomes_are_never_retried(outcome: Outcome) -> None:
     """Completed, invalid and canceled calls end at once, even if somebody names them."""
     config = RetryConfig(max_attempts=100, retry_on=frozenset(Outcome))
-    assert isinstance(decide(config, outcome, 1, 0.5), Final)
+    assert isinstance(decide(config, outcome, 1, 0.5), Over)
 
 
 def test_unknown_is_final_by_default() -> None:
     """A person who may have been reached isn't dialed again unless the client asked for it."""
-    assert decide(RetryConfig(max_attempts=9), Outcome.UNKNOWN, 1, 0.5) == Final(CallStatus.FAILED)
+    assert decide(RetryConfig(max_attempts=9), Outcome.UNKNOWN, 1, 0.5) == Over(CallStatus.FAILED)
 
 
 def test_one_attempt_is_the_default() -> None:
     """Without a retry config a busy call isn't tried again."""
-    assert decide(RetryConfig(), Outcome.BUSY, 1, 0.5) == Final(CallStatus.FAILED)
+    assert decide(RetryConfig(), Outcome.BUSY, 1, 0.5) == Over(CallStatus.FAILED)
 
 
 def test_a_throttled_dial_is_refused() -> None:

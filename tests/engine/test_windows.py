@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from batchcalls.carriers.base import CallResult, OutboundCall
 from batchcalls.clock import Clock
 from batchcalls.core.model import CallSpec, Outcome, RetryConfig
-from batchcalls.core.retry import Final, decide
+from batchcalls.core.retry import Over, decide
 from batchcalls_simulator.callee import Callees
 from batchcalls_simulator.carrier import SimulatorCarrier
 from tests.engine.world import (
@@ -50,7 +50,7 @@ def fated(callees: Callees, person: CallSpec, config: RetryConfig) -> list[Outco
             person.phone_number, len(outcomes) + 1, ring_timeout_s=30, unix_time_s=0
         )
         outcomes.append(fate.outcome)
-        if isinstance(decide(config, fate.outcome, len(outcomes), 0.5), Final):
+        if isinstance(decide(config, fate.outcome, len(outcomes), 0.5), Over):
             return outcomes
 
 

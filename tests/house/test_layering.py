@@ -13,7 +13,7 @@ import pytest
 from tests.house.tree import Module, modules
 
 BASE = {"clock", "core", "errors", "timestamps"}
-BELOW_RPC = {*BASE, "carriers", "engine", "numbers", "store", "v1", "wire"}
+BELOW_RPC = {*BASE, "carriers", "engine", "phone_numbers", "store", "v1", "wire"}
 BELOW_APP = {*BELOW_RPC, "bridge", "config", "metrics", "rpc", "webhooks"}
 
 LAYERS: dict[str, set[str]] = {
@@ -25,7 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "v1": set(),
     "bridge": {"errors"},
     "carriers": {*BASE, "bridge", "client", "v1", "wire"},
-    "numbers": {*BASE, "carriers"},
+    "phone_numbers": {*BASE, "carriers"},
     "wire": {*BASE, "v1"},
     "store": {*BASE, "v1", "wire"},
     "testing": {*BASE, "carriers", "store"},

@@ -23,13 +23,13 @@ class Retry(NamedTuple):
     delay_s: float
 
 
-class Final(NamedTuple):
+class Over(NamedTuple):
     """The call is over and ends in ``status``."""
 
     status: CallStatus
 
 
-Decision = Retry | Final
+Decision = Retry | Over
 
 _FINAL_STATUS = {
     Outcome.COMPLETED: CallStatus.COMPLETED,
@@ -57,7 +57,7 @@ def decide(config: RetryConfig, outcome: Outcome, attempts: int, draw: float) ->
     wanted = outcome in config.retry_on and outcome not in _NEVER_RETRIED
     if wanted and attempts < config.max_attempts:
         return Retry(next_delay_s(config, attempts, draw))
-    return Final(_FINAL_STATUS[outcome])
+    return Over(_FINAL_STATUS[outcome])
 
 
 def next_delay_s(config: RetryConfig, attempts: int, draw: float) -> float:

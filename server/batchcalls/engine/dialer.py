@@ -244,7 +244,7 @@ class Dialer:
             )
         config = dial.lane.spec.retry
         decision = retry.decide(config, outcome, attempt.number, self._random.random())
-        if isinstance(decision, retry.Final):
+        if isinstance(decision, retry.Over):
             return CallEnded(
                 batch_id=batch_id,
                 time_us=time_us,

@@ -12,7 +12,7 @@ from batchcalls.carriers.base import NumberPolicy
 from batchcalls.core import script as scripts
 from batchcalls.core.model import Script
 from batchcalls.errors import Reason, Violation
-from batchcalls.numbers import number_violation
+from batchcalls.phone_numbers import number_violation
 from batchcalls.rpc.findings import at_most, below, between, entries
 from batchcalls.v1 import script_pb2
 from batchcalls.v1.call_pb2 import CallSpec

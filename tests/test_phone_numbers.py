@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchcalls.carriers.base import NumberPolicy
-from batchcalls.numbers import number_violation
+from batchcalls.phone_numbers import number_violation
 
 SHAPE = 'must be "+" and 7 to 15 digits, with nothing between them'
 
