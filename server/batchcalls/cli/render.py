@@ -1,13 +1,14 @@
 """Batches, calls and events as text: lines anywhere, tables where there is a terminal.
 
-It prints nothing that isn't ``printable``. Documents for machines are ``documents``.
+Names and details come from clients and carriers; a terminal takes control characters in them
+for commands, and a tab or a new line would break the columns of a plain listing. So nothing is
+printed that isn't ``printable``. Documents for machines are ``batchcalls.document``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from batchcalls.cli.text import printable
 from batchcalls.core.model import BatchStatus, Outcome
 from batchcalls.timestamps import microseconds, rfc3339
 from batchcalls.v1.batch_pb2 import Batch
@@ -130,6 +131,16 @@ def duration_text(duration_s: float) -> str:
     if hours:
         return f"{hours} h {minutes:02} min"
     return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
+
+
+def printable(text: str) -> str:
+    """``text`` with everything that isn't printable, or half a character, escaped."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
 
 
 def plain_rows(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:

@@ -16,7 +16,7 @@ import grpc
 import typer
 
 from batchcalls.cli.connection import Connection
-from batchcalls.cli.text import printable
+from batchcalls.cli.render import printable
 from batchcalls.client.failure import RpcFailed
 from batchcalls.document import document_path
 from batchcalls.errors import InvalidRequest, Violation
