@@ -11,12 +11,12 @@ import trio
 from batchcalls.bridge import run_in_thread
 from batchcalls.carriers.base import Carrier
 from batchcalls.clock import Clock
-from batchcalls.core.changes import Change
+from batchcalls.core.effects import Effects
 from batchcalls.core.model import Batch, BatchSpec, CallSpec
 from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.engine import Engine
-from batchcalls.store.journal import Published, RunSync
-from batchcalls.store.store import Store
+from batchcalls.engine.journal import Published, RunSync
+from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls.wire.spec import new_call
 
 NO_LIMITS = EngineLimits(max_concurrent_calls=0, max_open_batches=0, max_open_calls=0)
@@ -31,7 +31,7 @@ class Finish:
         self._done = trio.Event()
 
     def committed(
-        self, _changes: Sequence[Change], _events: Sequence[Published], batches: Sequence[Batch]
+        self, _writes: Sequence[Effects], _events: Sequence[Published], batches: Sequence[Batch]
     ) -> None:
         """Look for the end among what was committed."""
         for batch in batches:
@@ -59,7 +59,7 @@ async def running_engine(
     run_sync: RunSync = run_in_thread,
 ) -> AsyncIterator[Engine]:
     """An engine on a database of its own; leaving the block stops it dead."""
-    store = Store.open(database)
+    store = SqlStore.open(database)
     try:
         engine = Engine(
             store=store,

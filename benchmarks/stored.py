@@ -14,8 +14,8 @@ from batchcalls.clock import MICROSECONDS
 from batchcalls.core.changes import BatchPaused, BatchSubmitted, Change
 from batchcalls.core.ledger import Ledger
 from batchcalls.core.model import BatchSpec, CallSpec
-from batchcalls.store.group import Group, Write
-from batchcalls.store.store import Store
+from batchcalls.store.contract import Group
+from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls.wire.spec import new_call
 from benchmarks.workload import Workload
 
@@ -26,7 +26,7 @@ def store_batches(
     """Store that many batches of ``work``; return their ids."""
     batch_ids = [f"batch_stored{index}" for index in range(batches)]
     calls = work.call_specs()
-    store = Store.open(f"sqlite:///{database}")
+    store = SqlStore.open(f"sqlite:///{database}")
     try:
         for batch_id in batch_ids:
             store.commit(_submission(work.batch_spec(batch_id), calls, paused=paused))
@@ -45,5 +45,5 @@ def _submission(spec: BatchSpec, calls: Sequence[CallSpec], *, paused: bool) -> 
     ]
     if paused:
         changes.append(BatchPaused(batch_id=spec.batch_id, time_us=now_us))
-    writes = [Write(change, ledger.apply(change)) for change in changes]
+    writes = [ledger.apply(change) for change in changes]
     return Group(writes, {spec.batch_id: ledger.snapshot()})

@@ -16,7 +16,7 @@ from trio.testing import MockClock
 from batchcalls.carriers.base import CallResult, Carrier, Lookup, OutboundCall, Progress
 from batchcalls.clock import Clock
 from batchcalls.core.model import Batch, BatchSpec
-from batchcalls.store.journal import run_inline
+from batchcalls.engine.journal import run_inline
 from batchcalls_simulator.carrier import SimulatorCarrier
 from benchmarks.bare import run_bare
 from benchmarks.in_process import run_batch, running_engine

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from batchcalls.core.lifecycle import BATCH, CALL
+from batchcalls.core.lifecycle import BATCH, CALL, DIAL
 from batchcalls.core.model import BatchStatus, CallStatus
 from batchcalls.metrics.table import METRICS
 from batchcalls_simulator.callee import ENDLESS_NUMBER, MAGIC_NUMBERS
@@ -55,7 +55,7 @@ def fresh(path: Path) -> str:
     return _PART.sub(make, path.read_text(encoding="utf-8"))
 
 
-def state_diagram(table: Mapping[Any, Mapping[Any, Any]]) -> str:
+def state_diagram(table: Mapping[Any, Mapping[Any, Any]], *, beginning: str) -> str:
     """A life-cycle table as a mermaid diagram; it begins with the table's first status."""
     first = next(iter(table))
     moves = [
@@ -63,8 +63,8 @@ def state_diagram(table: Mapping[Any, Mapping[Any, Any]]) -> str:
         for status, steps in table.items()
         for step, target in steps.items()
     ]
-    ends = [f"{status} --> [*]" for status in table if status.final]
-    lines = "\n    ".join(["stateDiagram-v2", f"[*] --> {first}: submit", *moves, *ends])
+    ends = [f"{status} --> [*]" for status, steps in table.items() if not steps]
+    lines = "\n    ".join(["stateDiagram-v2", f"[*] --> {first}: {beginning}", *moves, *ends])
     return f"```mermaid\n{lines}\n```"
 
 
@@ -89,9 +89,10 @@ def magic_numbers() -> str:
 
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
-    "batch-lifecycle": lambda: state_diagram(BATCH),
+    "batch-lifecycle": lambda: state_diagram(BATCH, beginning="submit"),
     "batch-statuses": statuses("batch", "BATCH_STATUS_", BatchStatus),
-    "call-lifecycle": lambda: state_diagram(CALL),
+    "call-lifecycle": lambda: state_diagram(CALL, beginning="submit"),
+    "dial-lifecycle": lambda: state_diagram(DIAL, beginning="take a slot"),
     "call-statuses": statuses("call", "CALL_STATUS_", CallStatus),
     "commands": commands,
     "error-reasons": error_reasons,

@@ -37,9 +37,10 @@ from batchcalls.rpc.boundary import Boundary
 from batchcalls.rpc.server import SERVICE, RpcServer
 from batchcalls.rpc.service import BatchCallsService
 from batchcalls.rpc.validate import SubmitRules
-from batchcalls.store.migrate import NewerDatabase
-from batchcalls.store.sqlite import DatabaseInUse
-from batchcalls.store.store import Store, StoreFailure, UnsupportedDatabase
+from batchcalls.store.contract import Store, StoreFailure
+from batchcalls.store.sql.migrate import NewerDatabase
+from batchcalls.store.sql.sql_store import SqlStore, UnsupportedDatabase
+from batchcalls.store.sql.sqlite import DatabaseInUse
 
 _FLUSH_TIMEOUT_S: Final = 10.0
 """How long a failing store is waited for at the end; what isn't durable then is recovered."""
@@ -96,7 +97,7 @@ class App:
         """
         self._listen_to_signals()
         collect_garbage_seldom()
-        store = Store.open(self._settings.database)
+        store = SqlStore.open(self._settings.database)
         try:
             carrier = load_carrier(self._settings.carrier, self._settings.carrier_options)
             async with GuestTrio() as guest:

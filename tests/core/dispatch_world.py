@@ -19,6 +19,7 @@ from fractions import Fraction
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.dispatch import PLAN_SIZE, Dispatcher, Plan
 from batchcalls.core.lane import Dial, Lane, QueuedCall
+from batchcalls.core.lifecycle import DialState
 from batchcalls.core.limits import Limit
 from batchcalls.core.model import Attempt, BatchSpec
 from batchcalls.core.window import Window
@@ -143,6 +144,7 @@ class World:
         self.wake_at = -math.inf
         self.idle_wakes = 0
         self.is_stopped = False
+        self.canceled: set[Lane] = set()
         self.launch_late_s = 0.0
         for index, setup in enumerate(lanes):
             self.add(f"lane{index}", setup)
@@ -162,7 +164,7 @@ class World:
         shelf = self.shelves[lane.batch_id]
         del shelf.queue[call.position]
         shelf.open.add(call.position)
-        dial = Dial(lane, call, make_attempt(call))
+        dial = Dial(lane, call, make_attempt(call), DialState.UP)
         self.dispatcher.adopt(dial, self.now)
         self.holding.add(dial)
         self.up.append(dial)
@@ -226,7 +228,7 @@ class World:
     def _must_be_withdrawn(self, dial: Dial) -> bool:
         lane = dial.lane
         is_down = lane.carrier.breaker.open_at(self.now)
-        return self.is_stopped or lane.is_canceled or is_down
+        return self.is_stopped or not lane.is_open or is_down
 
     def sleep(self, *, lateness_s: float = 0.0) -> None:
         """Sleep until the time of the latest plan, and plan again."""
@@ -275,12 +277,12 @@ class World:
 
     def _launch(self, dial: Dial) -> None:
         assert dial in self.durable, "a dial leaves before its intent is durable"
-        assert not dial.lane.is_canceled, "a canceled lane dials"
+        assert dial.lane.is_open, "a closed lane dials"
         self.durable.remove(dial)
         attempt = (dial.lane.batch_id, dial.call.position, dial.call.dials)
         assert attempt not in self.attempts, "one intent is dialed twice"
         self.attempts.add(attempt)
-        self.dispatcher.launched(dial, self.now)
+        assert self.dispatcher.place(dial, self.now), "a planned dial may leave at once"
         self.up.append(dial)
         self.dialed.append(dial)
         self._check_pace("server", self.dispatcher.server.pacer.rate)
@@ -306,9 +308,13 @@ class World:
         self.dispatcher.stop()
         self._note_recalls()
 
-    def cancel(self, lane: Lane) -> None:
-        self.dispatcher.cancel_lane(lane)
+    def close(self, lane: Lane) -> None:
+        self.dispatcher.close_lane(lane)
         self._note_recalls()
+
+    def cancel(self, lane: Lane) -> None:
+        self.canceled.add(lane)
+        self.close(lane)
 
     # What happens to calls
 

@@ -9,6 +9,7 @@ import pytest
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.dispatch import PLAN_SIZE, Dispatcher
 from batchcalls.core.lane import Dial, Lane
+from batchcalls.core.lifecycle import DialState
 from batchcalls.core.limits import GUARD_S, LEAD_S, Limit
 from batchcalls.core.model import BatchSpec
 from tests.core.dispatch_scenes import NO_LIMIT, dial_all, huge, saturated
@@ -40,15 +41,27 @@ def test_a_cancel_withdraws_dials_that_wait_for_their_pace() -> None:
     assert len(world.turn().withdraw) == waiting
 
 
-def test_a_paused_lane_dials_only_what_was_prepared() -> None:
-    """A pause stops new dials; those whose intents are on their way still leave."""
+def test_a_paused_lane_dials_nothing() -> None:
+    """A pause stops new dials, and those whose intents are on their way are withdrawn."""
     world = saturated(huge(calls=5), slots=2)
     world.turn()
-    world.dispatcher.close_lane(world.lanes[0])
+    world.close(world.lanes[0])
     dial_all(world)
-    assert len(world.up) == 2
-    world.complete(world.up[0])
+    assert world.up == []
     assert not world.turn().prepare
+
+
+def test_a_dial_of_a_plan_is_called_off_until_the_moment_at_which_it_leaves() -> None:
+    """A lane that closes between the plan and the dial gets its slots back, and dials nobody."""
+    world = saturated(huge(calls=1), slots=2)
+    world.turn()
+    world.commit()
+    [dial] = world.dispatcher.plan(world.now).launch
+    world.dispatcher.close_lane(dial.lane)
+    assert not world.dispatcher.place(dial, world.now)
+    assert dial.state is DialState.SETTLING
+    assert not dial.lane.limit.in_use
+    assert not world.dispatcher.server.in_use
 
 
 def test_a_stop_withdraws_what_is_prepared_and_prepares_nothing() -> None:
@@ -78,7 +91,7 @@ def test_a_lane_in_use_cant_be_dropped() -> None:
     with pytest.raises(AssertionError, match="still open"):
         world.dispatcher.drop_lane(lane)
     dial_all(world)
-    world.dispatcher.close_lane(lane)
+    world.close(lane)
     with pytest.raises(AssertionError, match="still in use"):
         world.dispatcher.drop_lane(lane)
     world.complete(world.up[0])
@@ -92,7 +105,7 @@ def test_a_refill_for_a_lane_that_was_closed_brings_nothing() -> None:
     world.turn()
     world.run_reads()
     lane = world.lanes[0]
-    world.dispatcher.close_lane(lane)
+    world.close(lane)
     world.deliver_reads()
     assert len(lane.ready) == 0
     world.dispatcher.open_lane(lane)
@@ -327,7 +340,7 @@ def bring_up(dispatcher: Dispatcher, now: float) -> list[Dial]:
     up: list[Dial] = []
     plan = dispatcher.plan(now)
     while plan.prepare or plan.launch:
-        up += plan.launch
+        up += [dial for dial in plan.launch if dispatcher.place(dial, now)]
         for dial in plan.prepare:
             dispatcher.prepared(dial, now)
         plan = dispatcher.plan(now)
@@ -390,6 +403,7 @@ def test_alarms_that_are_superseded_dont_pile_up() -> None:
         [dial] = dispatcher.plan(2.0 * second).prepare
         dispatcher.prepared(dial, 2.0 * second)
         dispatcher.plan(2.0 * second)
+        assert dispatcher.place(dial, 2.0 * second)
         dispatcher.line_free(dial, 2.0 * second)
         dispatcher.put_back(dial, dial.call, 2.0 * second)
         dispatcher.plan(2.0 * second)

@@ -130,8 +130,8 @@ class Anything(RuleBasedStateMachine):
         if data.draw(st.integers(0, 7)) == 0:
             world.cancel(lane)
         elif lane.is_open:
-            world.dispatcher.close_lane(lane)
-        elif not lane.is_canceled:
+            world.close(lane)
+        elif lane not in world.canceled:
             world.dispatcher.open_lane(lane)
 
     @precondition(lambda self: len(self.world.lanes) < 6)
@@ -147,7 +147,7 @@ class Anything(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "world"):
             for lane in self.world.lanes:
-                if not lane.is_open and not lane.is_canceled and lane.weight % 2:
+                if not lane.is_open and lane not in self.world.canceled and lane.weight % 2:
                     self.world.dispatcher.open_lane(lane)
             self.world.run_to_rest()
             self.world.check_all_done()

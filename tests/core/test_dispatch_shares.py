@@ -61,7 +61,7 @@ def test_none_of_a_hundred_lanes_starves(weights: list[int]) -> None:
 def test_an_idle_lane_saves_up_no_credit() -> None:
     """A lane that was paused for long shares from then on; it doesn't make up for the time."""
     world = saturated(huge(), huge())
-    world.dispatcher.close_lane(world.lanes[0])
+    world.close(world.lanes[0])
     serve(world, 200)
     world.dispatcher.open_lane(world.lanes[0])
     dial_all(world)

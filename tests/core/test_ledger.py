@@ -129,7 +129,7 @@ def test_a_batch_can_be_steered_as_the_table_says(status: BatchStatus, change: C
         CancelRequested: [status for status in BatchStatus if not status.final],
     }
     if status in legal[type(change)]:
-        [event] = ledger.apply(change)
+        [event] = ledger.apply(change).events
         assert (event.sequence, event.time_us) == (1, 10)
         assert ledger.snapshot().revision == before.revision + 1
     else:
@@ -142,7 +142,7 @@ def test_a_batch_that_starts_at_once_says_so_first() -> None:
     """The first event of a batch that need not wait is that it started."""
     ledger = Ledger.opened(SPEC, total_calls=1, time_us=1)
     change = BatchSubmitted(batch_id=BATCH_ID, time_us=1, spec=SPEC, calls=[CALL])
-    assert types(ledger.apply(change)) == [EventType.BATCH_STARTED]
+    assert types(ledger.apply(change).events) == [EventType.BATCH_STARTED]
     assert ledger.status is BatchStatus.RUNNING
 
 
@@ -150,7 +150,7 @@ def test_the_batchs_own_end_comes_behind_its_last_calls() -> None:
     """The final event is the last one, with the final counts, in the same change."""
     ledger = running()
     ledger.apply(started())
-    events = ledger.apply(ended())
+    events = ledger.apply(ended()).events
     assert types(events) == [EventType.CALL_COMPLETED, EventType.BATCH_COMPLETED]
     assert events[-1].counts == Counts(completed=1)
     assert ledger.snapshot().end_time_us == 6
@@ -190,7 +190,10 @@ def test_a_canceled_batch_ends_canceled_even_if_calls_completed() -> None:
     ledger = running()
     ledger.apply(started())
     ledger.apply(CancelRequested(batch_id=BATCH_ID, time_us=5, hang_up=False))
-    assert types(ledger.apply(ended())) == [EventType.CALL_COMPLETED, EventType.BATCH_CANCELED]
+    assert types(ledger.apply(ended()).events) == [
+        EventType.CALL_COMPLETED,
+        EventType.BATCH_CANCELED,
+    ]
     assert ledger.status is BatchStatus.CANCELED
 
 
@@ -216,7 +219,7 @@ def test_a_call_that_is_given_back_has_no_attempt_of_it() -> None:
     ledger.apply(started())
     [event] = ledger.apply(
         CallReturned(batch_id=BATCH_ID, time_us=9, position=0, attempt=make_attempt(1))
-    )
+    ).events
     batch = ledger.snapshot()
     assert (batch.attempts, batch.counts) == (0, Counts(pending=1))
     assert (event.type, event.due_time_us) == (EventType.CALL_RETRY_SCHEDULED, 9)
@@ -240,11 +243,11 @@ def test_a_later_dial_that_is_given_back_stays_a_retry() -> None:
 def test_only_a_retry_says_when_it_is_due() -> None:
     """The due time stands on the retry's event and on no other."""
     ledger = running()
-    events = ledger.apply(started())
+    events = ledger.apply(started()).events
     retry = RetryScheduled(
         batch_id=BATCH_ID, time_us=6, position=0, attempt=make_attempt(), due_time_us=8
     )
-    events += ledger.apply(retry)
+    events += ledger.apply(retry).events
     assert [event.due_time_us for event in events] == [0, 8]
 
 
@@ -280,6 +283,6 @@ def test_a_fork_goes_its_own_way() -> None:
 def test_events_that_were_returned_stay_as_they_are() -> None:
     """A later change adds nothing to the events of an earlier one."""
     ledger = running()
-    first = ledger.apply(started())
+    first = ledger.apply(started()).events
     ledger.apply(ended())
     assert types(first) == [EventType.CALL_STARTED]

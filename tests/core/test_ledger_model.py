@@ -144,7 +144,6 @@ class Account(RuleBasedStateMachine):
         found = [position for position, status in self.calls.items() if status in statuses]
         return data.draw(st.sampled_from(found)) if found else None
 
-    @precondition(lambda self: self.status is not BatchStatus.SCHEDULED)
     @rule(data=st.data())
     def dial(self, data: st.DataObject) -> None:
         position = data.draw(st.sampled_from(sorted(self.calls)))
@@ -159,7 +158,8 @@ class Account(RuleBasedStateMachine):
             dial=1,
             attempt=make_attempt(self.tries[position]),
         )
-        if source in (CallStatus.PENDING, CallStatus.RETRYING):
+        is_running = self.status is BatchStatus.RUNNING
+        if is_running and source in (CallStatus.PENDING, CallStatus.RETRYING):
             self.calls[position] = CallStatus.IN_PROGRESS
             self.expect(change, [EventType.CALL_STARTED])
         else:
@@ -257,7 +257,7 @@ class Account(RuleBasedStateMachine):
         """The change is legal: it raises nothing and is reported by exactly these events."""
         fork = self.ledger.fork()
         before = self.ledger.snapshot()
-        events = self.ledger.apply(change)
+        events = self.ledger.apply(change).events
         assert fork.snapshot() == before, "a fork moved with its original"
         self.changes += 1
         if self.settle():

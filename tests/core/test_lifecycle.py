@@ -9,12 +9,20 @@ import pytest
 
 from batchcalls.core.lifecycle import (
     BATCH,
+    BATCH_EVENT,
     CALL,
+    CALL_EVENT,
+    DIAL,
+    OPENING,
+    SETTLING,
     BatchStep,
     CallStep,
+    DialState,
+    DialStep,
     IllegalStep,
     next_batch,
     next_call,
+    next_dial,
 )
 from batchcalls.core.model import BatchStatus, CallStatus
 
@@ -33,6 +41,7 @@ LEGAL_BATCH_STEPS = {
     (BatchStatus.SCHEDULED, BatchStep.START): BatchStatus.RUNNING,
     (BatchStatus.SCHEDULED, BatchStep.PAUSE): BatchStatus.PAUSED,
     (BatchStatus.SCHEDULED, BatchStep.CANCEL): BatchStatus.CANCELING,
+    (BatchStatus.RUNNING, BatchStep.DIAL): BatchStatus.RUNNING,
     (BatchStatus.RUNNING, BatchStep.PAUSE): BatchStatus.PAUSED,
     (BatchStatus.RUNNING, BatchStep.CANCEL): BatchStatus.CANCELING,
     (BatchStatus.RUNNING, BatchStep.SETTLE_COMPLETED): BatchStatus.COMPLETED,
@@ -44,6 +53,16 @@ LEGAL_BATCH_STEPS = {
     (BatchStatus.PAUSED, BatchStep.SETTLE_FAILED): BatchStatus.FAILED,
     (BatchStatus.CANCELING, BatchStep.CANCEL): BatchStatus.CANCELING,
     (BatchStatus.CANCELING, BatchStep.SETTLE_CANCELED): BatchStatus.CANCELED,
+}
+LEGAL_DIAL_STEPS = {
+    (DialState.PREPARING, DialStep.INTEND): DialState.PREPARED,
+    (DialState.PREPARING, DialStep.REFUSE): DialState.GONE,
+    (DialState.PREPARED, DialStep.LAUNCH): DialState.LAUNCHED,
+    (DialState.PREPARED, DialStep.RECALL): DialState.SETTLING,
+    (DialState.LAUNCHED, DialStep.PLACE): DialState.UP,
+    (DialState.LAUNCHED, DialStep.RECALL): DialState.SETTLING,
+    (DialState.UP, DialStep.FREE): DialState.SETTLING,
+    (DialState.SETTLING, DialStep.SETTLE): DialState.GONE,
 }
 
 Status = BatchStatus | CallStatus
@@ -87,10 +106,46 @@ def test_every_step_of_a_batch_is_legal_or_refused(status: BatchStatus, step: Ba
         assert (raised.value.status, raised.value.step) == (status, step)
 
 
+@pytest.mark.parametrize(("state", "step"), list(product(DialState, DialStep)))
+def test_every_step_of_a_dial_is_legal_or_refused(state: DialState, step: DialStep) -> None:
+    """A dial's step leads where this list says; a step that isn't in it raises."""
+    if (state, step) in LEGAL_DIAL_STEPS:
+        assert next_dial(state, step) is LEGAL_DIAL_STEPS[state, step]
+    else:
+        with pytest.raises(IllegalStep, match="is not possible while"):
+            next_dial(state, step)
+
+
+def test_a_batch_opens_by_a_step_that_it_can_take() -> None:
+    """What OPENING names is legal where it names it; nothing opens a batch in another status."""
+    assert {status for status, _ in OPENING} == {BatchStatus.SCHEDULED, BatchStatus.PAUSED}
+    for (status, is_time), step in OPENING.items():
+        if step is not None:
+            assert (next_batch(status, step) is BatchStatus.RUNNING) == is_time
+
+
+def test_a_batch_settles_by_a_step_that_it_can_take() -> None:
+    """What SETTLING names is final; a batch that may have dialed is in it either way."""
+    assert {status for status, _ in SETTLING} == {
+        BatchStatus.RUNNING,
+        BatchStatus.PAUSED,
+        BatchStatus.CANCELING,
+    }
+    for (status, _), step in SETTLING.items():
+        assert next_batch(status, step).final
+
+
+def test_every_step_that_changes_something_has_its_event() -> None:
+    """The dial of a call is reported as the call's: the batch stays as it is."""
+    assert set(CALL_EVENT) == set(CallStep)
+    assert set(BATCH_EVENT) == set(BatchStep) - {BatchStep.DIAL}
+
+
 def test_the_tables_name_every_status() -> None:
     """No status is forgotten, not even one that has no way out."""
     assert set(CALL) == set(CallStatus)
     assert set(BATCH) == set(BatchStatus)
+    assert set(DIAL) == set(DialState)
 
 
 @pytest.mark.parametrize("status", CallStatus)

@@ -28,7 +28,6 @@ from batchcalls.core.model import (
     Script,
 )
 from batchcalls.engine.dialer import Timing
-from batchcalls.store import queries
 from batchcalls.wire.spec import new_call
 from tests.engine.world import (
     BUSY_ONCE,
@@ -94,8 +93,7 @@ async def test_nothing_leaves_before_its_intent_is_durable(autojump_clock: MockC
     seen: list[bool] = []
 
     async def look_first(call: OutboundCall, report: Report) -> CallResult:
-        key = world.store.key(call.batch_id)
-        intents = world.store.read(lambda read: queries.open_calls(read, key, call.batch_id))
+        intents = world.store.open_calls(call.batch_id)
         seen.append(call.attempt_id in {found.attempt.attempt_id for found in intents})
         return await inner.place_call(call, report)
 

@@ -13,8 +13,7 @@ from trio.testing import MockClock
 from batchcalls.core.model import Batch, BatchStatus, Counts, Event, EventType
 from batchcalls.engine.engine import Engine
 from batchcalls.engine.hub import Hub, Watch
-from batchcalls.store import queries
-from batchcalls.store.journal import Published
+from batchcalls.engine.journal import Published
 from tests.engine.world import World, people, retry, run_virtual, simulator, spec
 
 
@@ -146,8 +145,8 @@ async def read_to_the_end(
             rung = trio.Event()  # before the look, so that no ring is lost
             new = sequences(engine.hub.recent("batch_a", after, limit))
             if new is None:
-                query = partial(queries.event_page, batch_id="batch_a", after=after, limit=limit)
-                page = await engine.read(query)
+                ask = partial(engine.store.event_page, "batch_a", after=after, limit=limit)
+                page = await engine.read(ask)
                 assert page is not None
                 new = [sequence for sequence, _ in page.events]
             found += new

@@ -7,7 +7,6 @@ from functools import partial
 import trio
 from trio.testing import MockClock
 
-from batchcalls.core.changes import CallsCanceled
 from batchcalls.core.model import BatchStatus, EventType
 from tests.engine.world import (
     BUSY,
@@ -31,9 +30,9 @@ async def test_three_thousand_calls_are_swept_in_chunks(autojump_clock: MockCloc
             await engine.cancel("batch_a", hang_up=False)
             batch = await world.observer.final()
         sizes = [
-            len(change.calls)
-            for change in world.observer.changes
-            if isinstance(change, CallsCanceled)
+            len(effects.moves)
+            for effects in world.observer.writes
+            if effects.moves and effects.attempt is None
         ]
         assert sum(sizes) == batch.counts.canceled == 2_980
         assert max(sizes) == 500

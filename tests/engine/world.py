@@ -28,7 +28,8 @@ from batchcalls.carriers.base import (
     Progress,
 )
 from batchcalls.clock import MICROSECONDS, Clock
-from batchcalls.core.changes import CallDialed, Change, NewCall
+from batchcalls.core.changes import NewCall
+from batchcalls.core.effects import AttemptStep, Effects
 from batchcalls.core.model import (
     Batch,
     BatchSpec,
@@ -41,10 +42,10 @@ from batchcalls.core.model import (
 from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.dialer import DEFAULT_TIMING, Timing
 from batchcalls.engine.engine import DEFAULT_LIMITS, Engine
-from batchcalls.store import queries, schema, sqlite
-from batchcalls.store.group import Committed, Group
-from batchcalls.store.journal import Published, RunSync, run_inline
-from batchcalls.store.store import Query, Store, StoreFailure
+from batchcalls.engine.journal import Published, RunSync, run_inline
+from batchcalls.store.contract import Committed, Group, StoreFailure
+from batchcalls.store.sql import schema, sqlite
+from batchcalls.store.sql.sql_store import Query, SqlStore
 from batchcalls.v1 import event_pb2
 from batchcalls.wire.spec import new_call
 from batchcalls.wire.state import event_from_proto
@@ -170,7 +171,7 @@ def witnessed(inner: SimulatorCarrier) -> ScriptedCarrier:
     return ScriptedCarrier(inner.place_call, look_up=inner.lookup, limits=inner.limits)
 
 
-class FailingStore(Store):
+class FailingStore(SqlStore):
     """A store that fails as long as it is told to, and remembers the groups that it wrote."""
 
     def __init__(
@@ -238,7 +239,7 @@ class WatchedDisk:
 
 
 def _has_intent(group: Group) -> bool:
-    return any(isinstance(write.change, CallDialed) for write in group.writes)
+    return any(one.attempt and one.attempt.step is AttemptStep.OPEN for one in group.writes)
 
 
 class Observer:
@@ -246,15 +247,15 @@ class Observer:
 
     def __init__(self) -> None:
         self.commits: list[list[Published]] = []
-        self.changes: list[Change] = []
+        self.writes: list[Effects] = []
         self.batches: dict[str, Batch] = {}
         self.health: list[bool] = []
         self._final: dict[str, trio.Event] = {}
 
     def committed(
-        self, changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch]
+        self, writes: Sequence[Effects], events: Sequence[Published], batches: Sequence[Batch]
     ) -> None:
-        self.changes.extend(changes)
+        self.writes.extend(writes)
         if events:
             self.commits.append(list(events))
         for batch in batches:
@@ -333,21 +334,17 @@ class World:
             nursery.cancel_scope.cancel()
 
     def batch(self, batch_id: str = "batch_a") -> Batch:
-        batch = self.store.read(lambda connection: queries.batch(connection, batch_id))
+        batch = self.store.batch(batch_id)
         assert batch is not None
         return batch
 
     def calls(self, batch_id: str = "batch_a") -> list[Call]:
-        page, rest = self.store.read(
-            lambda connection: queries.call_page(connection, batch_id, after=-1, limit=100_000)
-        )
-        assert rest is None
-        return page
+        page = self.store.call_page(batch_id, limit=100_000)
+        assert page.next_after is None
+        return list(page.calls)
 
     def events(self, batch_id: str = "batch_a") -> list[Event]:
-        page = self.store.read(
-            lambda connection: queries.event_page(connection, batch_id, after=0, limit=1_000_000)
-        )
+        page = self.store.event_page(batch_id, limit=1_000_000)
         assert page is not None
         return [event_from_proto(event_pb2.Event.FromString(blob)) for _, blob in page.events]
 

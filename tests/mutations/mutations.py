@@ -52,9 +52,9 @@ MUTATIONS = (
     ),
     Mutation(
         name="when a retry is due isn't durable",
-        file="store/rows.py",
-        before="due=change.due_time_us",
-        after="due=change.time_us",
+        file="core/ledger.py",
+        before="self._end(change, CallStep.RETRY, effects, due_time_us=change.due_time_us)",
+        after="self._end(change, CallStep.RETRY, effects, due_time_us=change.time_us)",
         broken="due time isn't durable|before it was due",
     ),
     Mutation(
@@ -126,8 +126,8 @@ MUTATIONS = (
     Mutation(
         name="a throttled attempt uses up its number",
         file="engine/scheduler.py",
-        before="attempts = change.attempt.number - 1",
-        after="attempts = change.attempt.number",
+        before="call = dial.call.again(attempts=move.attempts,",
+        after="call = dial.call.again(attempts=dial.call.attempts + 1,",
         broken="should be|past its|LostRow|no call of",
     ),
     Mutation(
@@ -150,13 +150,15 @@ MUTATIONS = (
         before="case BatchStatus.PAUSED:\n                self._dispatcher.close_lane(lane)",
         after="case BatchStatus.PAUSED:\n                self._dispatcher.lanes",
         broken="though its batch was paused",
+        also=("core/ledger.py", "next_batch(self._status, BatchStep.DIAL)", "self._status"),
     ),
     Mutation(
         name="prepared dials of a canceled batch still leave",
         file="core/dispatch.py",
-        before="        lane.is_canceled = True\n        self._recall(lane)",
-        after="        lane.is_canceled = False",
-        broken="though its batch was canceling",
+        before="        return lane.is_open and not self._stopped and not lane",
+        after="        return not self._stopped and not lane",
+        also=("core/dispatch.py", "        lane.forget_queue()\n        self._recall(lane)", ""),
+        broken="though its batch was (canceling|paused)",
         seeds=150,
     ),
     Mutation(
@@ -169,23 +171,23 @@ MUTATIONS = (
     ),
     Mutation(
         name="facts are dropped while the disk is full",
-        file="store/journal.py",
+        file="engine/journal.py",
         before="self._queue = [entry for entry in waiting if entry.is_fact]",
         after="self._queue = []",
         broken="not finished in time|LostRow|isn't open",
     ),
     Mutation(
         name="a commit that failed is remembered all the same",
-        file="store/journal.py",
+        file="engine/journal.py",
         before="        return ledger.fork()",
-        after="        ledger._events = []; return ledger",
+        after="        return ledger",
         broken="counts|logged where|no call of|last sequence|ahead of what is durable",
     ),
     Mutation(
         name="an event is published twice",
-        file="store/journal.py",
-        before="            listener.committed(changes, published, batches)",
-        after="            listener.committed(changes, published + published[-1:], batches)",
+        file="engine/journal.py",
+        before="            listener.committed(writes, published, batches)",
+        after="            listener.committed(writes, published + published[-1:], batches)",
         broken="was published behind",
     ),
 )

@@ -14,17 +14,21 @@ from batchcalls.core.changes import (
     Change,
     RetryScheduled,
 )
+from batchcalls.core.effects import Effects
 from batchcalls.core.ledger import Ledger
 from batchcalls.core.model import (
     Attempt,
+    Batch,
     BatchSpec,
+    BatchStatus,
     CallSpec,
     CallStatus,
+    Counts,
     Outcome,
     Script,
     attempt_id,
 )
-from batchcalls.store.group import Group, Write
+from batchcalls.store.contract import Group
 from batchcalls.wire.spec import new_call
 
 NOW_US: Final = 1_700_000_000_000_000
@@ -133,6 +137,20 @@ def canceled(*positions: int) -> CallsCanceled:
     return CallsCanceled(batch_id="batch_a", time_us=NOW_US, calls=waiting)
 
 
+def effects_alone(change: Change) -> Effects:
+    """What a change would do to calls, for a ledger that takes it for possible."""
+    ledger = Ledger(
+        Batch(
+            spec=submitted().spec,
+            status=BatchStatus.RUNNING,
+            counts=Counts(pending=9, in_progress=9, retrying=9),
+        )
+    )
+    effects = ledger.apply(change)
+    effects.events.clear()
+    return effects
+
+
 class Books:
     """The ledgers behind a series of groups, kept as the journal would keep them."""
 
@@ -148,6 +166,6 @@ class Books:
                     change.spec, total_calls=len(change.calls), time_us=change.time_us
                 )
             ledger = self._ledgers[change.batch_id]
-            group.writes.append(Write(change, ledger.apply(change)))
+            group.writes.append(ledger.apply(change))
             group.batches[change.batch_id] = ledger.snapshot()
         return group

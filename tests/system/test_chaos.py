@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from batchcalls.core.model import Outcome
-from batchcalls.store.store import Store
+from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls_simulator.lab.chaos.evidence import sqlite_url
 from batchcalls_simulator.lab.chaos.processes import CAN_FILL_DISKS
 from batchcalls_simulator.lab.chaos.run import play
@@ -85,7 +85,7 @@ def test_an_interrupted_run_leaves_no_process_behind(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=WAIT_S)
     assert process.returncode == 130
     assert said.decode().splitlines()[-1] == f"interrupted; databases and logs lie in {folder}"
-    Store.open(sqlite_url(folder / "batchcalls.db")).close()  # no server has it any more
+    SqlStore.open(sqlite_url(folder / "batchcalls.db")).close()  # no server has it any more
 
 
 @pytest.mark.skipif(os.environ.get("MUTATIONS") != "all", reason="MUTATIONS=all tries them")

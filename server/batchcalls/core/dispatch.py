@@ -6,7 +6,9 @@ and returns a ``Plan``; whoever holds the dispatcher carries it out and reports 
 
 1. *prepare*: a slot of the server, the carrier and the lane is taken; the intent to dial is
    to be made durable. Only ever a little ahead of the pace (``limits.LEAD_S``).
-2. *launch*: the intent is durable and the pace allows it: the dial leaves at this moment.
+2. *launch*: the intent is durable and the pace allows it: the dial is to leave at this moment.
+
+Up to the moment at which it really leaves (``place``) a dial can be called off.
 
 Between lanes the choice is *stride scheduling* (Waldspurger and Weihl, 1995): each lane has a
 turn that grows by 1/weight with each dial, and the smallest turn goes next. A lane that was
@@ -30,6 +32,7 @@ from typing import Final
 
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.lane import Dial, Lane, QueuedCall
+from batchcalls.core.lifecycle import DialStep
 from batchcalls.core.limits import Limit
 
 _SPARE_TIMERS: Final = 64
@@ -88,21 +91,16 @@ class Dispatcher:
         self._enqueue(lane)
 
     def close_lane(self, lane: Lane) -> None:
-        """Stop a lane's dials; those that are prepared still launch."""
+        """Stop a lane's dials; those that haven't left will be withdrawn. Idempotent."""
         lane.is_open = False
         lane.forget_queue()
+        self._recall(lane)
 
     def drop_lane(self, lane: Lane) -> None:
         """Forget a lane that is closed and has no call up."""
         assert not lane.is_open, f"{lane!r} is still open"
         assert not lane.limit.in_use, f"{lane!r} is still in use"
         del self.lanes[lane.batch_id]
-
-    def cancel_lane(self, lane: Lane) -> None:
-        """Stop a lane's dials for good; those that are prepared will be withdrawn."""
-        self.close_lane(lane)
-        lane.is_canceled = True
-        self._recall(lane)
 
     def stop(self) -> None:
         """Prepare and launch nothing any more; what is prepared will be withdrawn."""
@@ -114,23 +112,35 @@ class Dispatcher:
 
     def prepared(self, dial: Dial, now: float) -> None:
         """The intent of a dial is durable."""
+        dial.take(DialStep.INTEND)
         lane = dial.lane
         lane.launchable.append(dial)
-        if self._stopped or lane.is_canceled or lane.carrier.breaker.open_at(now):
+        if not self._may_leave(lane, now):
             self._recall(lane)
         elif len(lane.launchable) == 1:
             self._arm_launch(lane, now)
 
     def unprepared(self, dial: Dial, now: float) -> None:
         """The intent of a dial could not be made durable: the call waits in its place."""
+        dial.take(DialStep.REFUSE)
         self._withdraw(dial)
-        self.put_back(dial, dial.call, now)
+        self._wait_again(dial, dial.call, now)
 
-    def launched(self, dial: Dial, now: float) -> None:
-        """A dial of a plan really leaves, at this moment: that is what its pace counts."""
+    def place(self, dial: Dial, now: float) -> bool:
+        """Whether a dial of a plan may really leave, at this moment, which its pace counts.
+
+        False where that was called off since the plan; the dial is to be withdrawn, and its
+        slots are free.
+        """
         assert dial.launched_at is not None
+        if not self._may_leave(dial.lane, now):
+            dial.take(DialStep.RECALL)
+            self._release(dial, now)
+            return False
+        dial.take(DialStep.PLACE)
         for limit in _limits(self.server, dial.lane):
             limit.launched(planned=dial.launched_at, now=now)
+        return True
 
     def adopt(self, dial: Dial, now: float) -> None:
         """Account for a call of an earlier process that may still be up."""
@@ -149,7 +159,11 @@ class Dispatcher:
             limit.pacer.hold(now)
 
     def line_free(self, dial: Dial, now: float) -> None:
-        """A launched call is over; its slots are free."""
+        """A call that was placed is over; its slots are free."""
+        dial.take(DialStep.FREE)
+        self._release(dial, now)
+
+    def _release(self, dial: Dial, now: float) -> None:
         assert dial.launched_at is not None
         lane = dial.lane
         for limit in _limits(self.server, lane):
@@ -162,6 +176,10 @@ class Dispatcher:
 
     def put_back(self, dial: Dial, call: QueuedCall, now: float) -> None:
         """The call of a dial waits again, as ``call``: the store shows it so, durably."""
+        dial.take(DialStep.SETTLE)
+        self._wait_again(dial, call, now)
+
+    def _wait_again(self, dial: Dial, call: QueuedCall, now: float) -> None:
         lane = dial.lane
         del lane.dials[call.position]
         if lane.is_open:
@@ -170,6 +188,7 @@ class Dispatcher:
 
     def settled(self, dial: Dial) -> None:
         """The call of a dial is final, durably."""
+        dial.take(DialStep.SETTLE)
         del dial.lane.dials[dial.call.position]
 
     def refilled(
@@ -256,6 +275,7 @@ class Dispatcher:
             if at > now:
                 return at
             dial = lane.launchable.popleft()
+            dial.take(DialStep.LAUNCH)
             dial.launched_at = now
             self.server.launch(now)
             gate.launch(now)
@@ -264,10 +284,15 @@ class Dispatcher:
             self._enqueue(lane)
         return math.inf
 
+    def _may_leave(self, lane: Lane, now: float) -> bool:
+        """Whether what is prepared may still be dialed."""
+        return lane.is_open and not self._stopped and not lane.carrier.breaker.open_at(now)
+
     def _recall(self, lane: Lane) -> None:
         """Take back what is prepared but not launched; the next plan says so."""
         while lane.launchable:
             dial = lane.launchable.popleft()
+            dial.take(DialStep.RECALL)
             self._withdraw(dial)
             self._recalled.append(dial)
 

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from batchcalls.core.carrier_gate import CarrierGate
+from batchcalls.core.lifecycle import DialState, DialStep, next_dial
 from batchcalls.core.limits import Limit
 from batchcalls.core.model import Attempt, BatchSpec, CallStatus
 from batchcalls.core.record import record
@@ -71,29 +72,38 @@ class QueuedCall:
 
 
 class Dial:
-    """One call on its way: it holds a slot of the server, the carrier and the lane.
+    """One call on its way, as ``lifecycle.DIAL`` has it; the dispatcher alone moves it.
 
-    ``launched_at`` is None until it leaves for the carrier.
+    ``launched_at`` is None until its turn to leave has come.
     """
 
-    __slots__ = ("attempt", "call", "lane", "launched_at")
+    __slots__ = ("attempt", "call", "lane", "launched_at", "state")
 
-    def __init__(self, lane: Lane, call: QueuedCall, attempt: Attempt | None = None) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        call: QueuedCall,
+        attempt: Attempt | None = None,
+        state: DialState = DialState.PREPARING,
+    ) -> None:
         self.lane = lane
         self.call = call
         self.attempt = attempt
+        self.state = state
         self.launched_at: float | None = None
 
     def __repr__(self) -> str:
-        state = "prepared" if self.launched_at is None else "up"
-        return f"<Dial {self.lane.batch_id} call {self.call.position} {state}>"
+        return f"<Dial {self.lane.batch_id} call {self.call.position} {self.state}>"
+
+    def take(self, step: DialStep) -> None:
+        """Go on to the next state. Raises ``IllegalStep``."""
+        self.state = next_dial(self.state, step)
 
 
 class Lane:
     """The queue and the limit of one batch.
 
-    ``is_open`` while the batch may dial, ``opened_us`` since when; ``is_canceled`` once its
-    prepared dials are to be withdrawn too, ``is_hung_up`` once no call of it may be up.
+    ``is_open`` while the batch may dial, ``opened_us`` since when.
     """
 
     def __init__(self, spec: BatchSpec, carrier: CarrierGate) -> None:
@@ -113,8 +123,6 @@ class Lane:
         self.timer_at = math.inf
         self.launch_at = math.inf
         self.is_open = False
-        self.is_canceled = False
-        self.is_hung_up = False
         self.is_queued = False
         self.is_refilling = False
 

@@ -1,7 +1,7 @@
 """The running account of one batch: its status, counts, sequence and what follows from a change.
 
 ``Ledger.apply`` takes one change, checks it against the life-cycle tables, moves the counts
-and returns the events to be logged, with the batch's own final event behind the last call's.
+and returns all that follows, with the batch's own final event behind the last call's.
 It is pure: the journal applies changes to a fork, commits, and only then keeps the fork, so a
 commit that fails leaves no trace in memory.
 """
@@ -25,7 +25,17 @@ from batchcalls.core.changes import (
     Change,
     RetryScheduled,
 )
-from batchcalls.core.lifecycle import BatchStep, CallStep, next_batch, next_call
+from batchcalls.core.effects import Attempted, AttemptStep, Effects, Move
+from batchcalls.core.lifecycle import (
+    BATCH_EVENT,
+    CALL_EVENT,
+    OPENING,
+    SETTLING,
+    BatchStep,
+    CallStep,
+    next_batch,
+    next_call,
+)
 from batchcalls.core.model import (
     Attempt,
     Batch,
@@ -35,23 +45,14 @@ from batchcalls.core.model import (
     Counts,
     Event,
     EventType,
+    Outcome,
 )
 
 _INDEX: Final = {status: index for index, status in enumerate(CallStatus)}
-_STEP: Final = {
+_ENDING: Final = {
     CallStatus.COMPLETED: CallStep.COMPLETE,
     CallStatus.FAILED: CallStep.FAIL,
     CallStatus.CANCELED: CallStep.CANCEL,
-}
-_END_EVENT: Final = {
-    CallStatus.COMPLETED: EventType.CALL_COMPLETED,
-    CallStatus.FAILED: EventType.CALL_FAILED,
-    CallStatus.CANCELED: EventType.CALL_CANCELED,
-}
-_SETTLED_EVENT: Final = {
-    BatchStep.SETTLE_COMPLETED: EventType.BATCH_COMPLETED,
-    BatchStep.SETTLE_FAILED: EventType.BATCH_FAILED,
-    BatchStep.SETTLE_CANCELED: EventType.BATCH_CANCELED,
 }
 
 
@@ -63,7 +64,6 @@ class Ledger:
         "_calls",
         "_create_time_us",
         "_end_time_us",
-        "_events",
         "_hang_up",
         "_revision",
         "_sequence",
@@ -85,7 +85,6 @@ class Ledger:
         self._revision = batch.revision
         self._started = batch.started
         self._hang_up = batch.hang_up
-        self._events: list[Event] = []
 
     def __repr__(self) -> str:
         counts = Counts(*self._calls)
@@ -123,7 +122,6 @@ class Ledger:
         for name in Ledger.__slots__:
             setattr(copy, name, getattr(self, name))
         copy._calls = list(self._calls)
-        copy._events = []
         return copy
 
     def snapshot(self) -> Batch:
@@ -142,121 +140,141 @@ class Ledger:
             hang_up=self._hang_up,
         )
 
-    def apply(self, change: Change) -> list[Event]:
-        """Account for ``change`` and return the events that report it, in order.
+    def apply(self, change: Change) -> Effects:
+        """Account for ``change`` and return what follows from it.
 
         Raises:
           IllegalStep: the batch or the call can't do that now; the account is as before.
         """
-        self._events = []
-        _APPLY[type(change)](self, change)
+        effects = Effects(batch_id=change.batch_id, time_us=change.time_us)
+        _APPLY[type(change)](self, change, effects)
         self._update_time_us = change.time_us
         self._revision += 1
-        self._settle(change.time_us)
-        return self._events
+        self._settle(effects)
+        return effects
 
-    def _submitted(self, change: BatchSubmitted) -> None:
-        if change.spec.start_time_us <= change.time_us:
-            self._start(change)
+    # Batches
 
-    def _start(self, change: Change) -> None:
-        self._step(BatchStep.START)
-        self._started = True
-        self._log(EventType.BATCH_STARTED, change.time_us)
+    def _submitted(self, change: BatchSubmitted, effects: Effects) -> None:
+        effects.submitted = change
+        step = OPENING[BatchStatus.SCHEDULED, change.spec.start_time_us <= change.time_us]
+        if step is not None:
+            self._step(step, effects)
 
-    def _paused(self, change: BatchPaused) -> None:
-        self._step(BatchStep.PAUSE)
-        self._log(EventType.BATCH_PAUSED, change.time_us)
+    def _begun(self, _change: BatchStarted, effects: Effects) -> None:
+        self._step(BatchStep.START, effects)
 
-    def _resumed(self, change: BatchResumed) -> None:
-        self._step(BatchStep.RESUME if self._started else BatchStep.RESCHEDULE)
-        self._log(EventType.BATCH_RESUMED, change.time_us)
+    def _paused(self, _change: BatchPaused, effects: Effects) -> None:
+        self._step(BatchStep.PAUSE, effects)
 
-    def _cancel_requested(self, change: CancelRequested) -> None:
-        self._step(BatchStep.CANCEL)
+    def _resumed(self, _change: BatchResumed, effects: Effects) -> None:
+        step = OPENING[BatchStatus.PAUSED, self._started]
+        assert step is not None
+        self._step(step, effects)
+
+    def _cancel_requested(self, change: CancelRequested, effects: Effects) -> None:
+        self._step(BatchStep.CANCEL, effects)
         self._hang_up = self._hang_up or change.hang_up
-        self._log(EventType.BATCH_UPDATED, change.time_us)
 
-    def _dialed(self, change: CallDialed) -> None:
-        self._move(change.source, CallStep.DIAL)
+    def _step(self, step: BatchStep, effects: Effects) -> None:
+        self._status = next_batch(self._status, step)
+        self._started = self._started or self._status is BatchStatus.RUNNING
+        self._log(BATCH_EVENT[step], effects)
+
+    def _settle(self, effects: Effects) -> None:
+        pending, in_progress, retrying, completed, _, _ = self._calls
+        if pending or in_progress or retrying or self._status.final:
+            return
+        self._end_time_us = effects.time_us
+        self._step(SETTLING[self._status, completed > 0], effects)
+
+    # Calls
+
+    def _dialed(self, change: CallDialed, effects: Effects) -> None:
+        position, attempt, dial = change.position, change.attempt, change.dial
+        next_batch(self._status, BatchStep.DIAL)  # refused unless the batch is running
+        target = self._move(change.source, CallStep.DIAL)
         self._attempts += 1
-        self._log_call(EventType.CALL_STARTED, change.time_us, change.position, change.attempt)
+        effects.moves.append(Move(position, change.source, target, attempt.number, dial))
+        effects.attempt = Attempted(AttemptStep.OPEN, position, attempt, dial, change.due_time_us)
+        self._log(CALL_EVENT[CallStep.DIAL], effects, position, attempt)
 
-    def _answered(self, change: CallAnswered) -> None:
+    def _answered(self, change: CallAnswered, effects: Effects) -> None:
         assert self._calls[_INDEX[CallStatus.IN_PROGRESS]], f"no call of {self!r} is up"
-        self._log_call(EventType.CALL_ANSWERED, change.time_us, change.position, change.attempt)
+        effects.attempt = Attempted(AttemptStep.ANSWER, change.position, change.attempt)
+        self._log(EventType.CALL_ANSWERED, effects, change.position, change.attempt)
 
-    def _ended(self, change: CallEnded) -> None:
-        self._move(CallStatus.IN_PROGRESS, _STEP[change.status])
-        event = _END_EVENT[change.status]
-        self._log_call(event, change.time_us, change.position, change.attempt)
+    def _ended(self, change: CallEnded, effects: Effects) -> None:
+        self._end(change, _ENDING[change.status], effects, due_time_us=0)
 
-    def _retry_scheduled(self, change: RetryScheduled) -> None:
-        self._move(CallStatus.IN_PROGRESS, CallStep.RETRY)
-        self._log_retry(change, change.due_time_us)
+    def _retry_scheduled(self, change: RetryScheduled, effects: Effects) -> None:
+        self._end(change, CallStep.RETRY, effects, due_time_us=change.due_time_us)
 
-    def _returned(self, change: CallReturned) -> None:
-        step = CallStep.RETURN if change.attempt.number == 1 else CallStep.RETRY
-        self._move(CallStatus.IN_PROGRESS, step)
+    def _end(
+        self,
+        change: CallEnded | RetryScheduled,
+        step: CallStep,
+        effects: Effects,
+        *,
+        due_time_us: int,
+    ) -> None:
+        position, attempt = change.position, change.attempt
+        target = self._move(CallStatus.IN_PROGRESS, step)
+        move = Move(
+            position,
+            CallStatus.IN_PROGRESS,
+            target,
+            attempt.number,
+            outcome=attempt.outcome,
+            due_time_us=due_time_us,
+        )
+        effects.moves.append(move)
+        effects.attempt = Attempted(AttemptStep.END, position, attempt)
+        self._log(CALL_EVENT[step], effects, position, attempt, due_time_us)
+
+    def _returned(self, change: CallReturned, effects: Effects) -> None:
+        position, attempt = change.position, change.attempt
+        counted = attempt.number - 1
+        step = CallStep.RETRY if counted else CallStep.RETURN
+        target = self._move(CallStatus.IN_PROGRESS, step)
         self._attempts -= 1
-        self._log_retry(change, change.time_us)
+        due_time_us = change.time_us if counted else 0
+        effects.moves.append(
+            Move(position, CallStatus.IN_PROGRESS, target, counted, due_time_us=due_time_us)
+        )
+        effects.attempt = Attempted(AttemptStep.WITHDRAW, position, attempt)
+        self._log(CALL_EVENT[step], effects, position, attempt, change.time_us)
 
-    def _calls_canceled(self, change: CallsCanceled) -> None:
+    def _calls_canceled(self, change: CallsCanceled, effects: Effects) -> None:
         for _, source in change.calls:
             next_call(source, CallStep.CANCEL)  # all of them or none
         for position, source in change.calls:
-            self._move(source, CallStep.CANCEL)
-            self._log_call(EventType.CALL_CANCELED, change.time_us, position, None)
+            target = self._move(source, CallStep.CANCEL)
+            move = Move(position, source, target, outcome=Outcome.CANCELED)
+            effects.moves.append(move)
+            self._log(CALL_EVENT[CallStep.CANCEL], effects, position)
 
-    def _step(self, step: BatchStep) -> None:
-        self._status = next_batch(self._status, step)
-
-    def _move(self, source: CallStatus, step: CallStep) -> None:
+    def _move(self, source: CallStatus, step: CallStep) -> CallStatus:
         target = next_call(source, step)
         assert self._calls[_INDEX[source]] > 0, f"no call of {self!r} is {source}"
         self._calls[_INDEX[source]] -= 1
         self._calls[_INDEX[target]] += 1
+        return target
 
-    def _settle(self, time_us: int) -> None:
-        pending, in_progress, retrying, completed, _, _ = self._calls
-        if pending or in_progress or retrying or self._status.final:
-            return
-        if self._status is BatchStatus.CANCELING:
-            step = BatchStep.SETTLE_CANCELED
-        elif completed:
-            step = BatchStep.SETTLE_COMPLETED
-        else:
-            step = BatchStep.SETTLE_FAILED
-        self._step(step)
-        self._end_time_us = time_us
-        self._log(_SETTLED_EVENT[step], time_us)
-
-    def _log(self, kind: EventType, time_us: int) -> None:
-        self._append(kind, time_us, None, None, 0)
-
-    def _log_call(
-        self, kind: EventType, time_us: int, position: int, attempt: Attempt | None
-    ) -> None:
-        self._append(kind, time_us, position, attempt, 0)
-
-    def _log_retry(self, change: RetryScheduled | CallReturned, due_time_us: int) -> None:
-        kind = EventType.CALL_RETRY_SCHEDULED
-        self._append(kind, change.time_us, change.position, change.attempt, due_time_us)
-
-    def _append(
+    def _log(
         self,
         kind: EventType,
-        time_us: int,
-        position: int | None,
-        attempt: Attempt | None,
-        due_time_us: int,
+        effects: Effects,
+        position: int | None = None,
+        attempt: Attempt | None = None,
+        due_time_us: int = 0,
     ) -> None:
         self._sequence += 1
-        self._events.append(
+        effects.events.append(
             Event(
                 sequence=self._sequence,
                 type=kind,
-                time_us=time_us,
+                time_us=effects.time_us,
                 batch_id=self._spec.batch_id,
                 counts=Counts(*self._calls),
                 position=position,
@@ -268,7 +286,7 @@ class Ledger:
 
 _APPLY: Final[dict[type[Change], Callable[..., None]]] = {
     BatchSubmitted: Ledger._submitted,
-    BatchStarted: Ledger._start,
+    BatchStarted: Ledger._begun,
     BatchPaused: Ledger._paused,
     BatchResumed: Ledger._resumed,
     CancelRequested: Ledger._cancel_requested,

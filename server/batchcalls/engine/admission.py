@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from batchcalls.clock import Clock
 from batchcalls.core.model import BatchSpec
 from batchcalls.core.pacing import Pacer
+from batchcalls.engine.journal import Journal
 from batchcalls.errors import InvalidRequest, LimitExceeded, Reason, TryLater, Violation
-from batchcalls.store.journal import Journal
 
 _CAPACITY_RETRY_S = 10.0
 """When to try again on a full server: calls end all the time, batches in minutes."""

@@ -41,8 +41,8 @@ from batchcalls.core.lane import Dial, Lane
 from batchcalls.core.model import Attempt, Outcome, call_id
 from batchcalls.core.script import render
 from batchcalls.engine.bell import Bell
-from batchcalls.store.journal import Journal
-from batchcalls.store.records import spec_record
+from batchcalls.engine.journal import Journal
+from batchcalls.wire.spec import stored_call_spec
 
 log = structlog.get_logger()
 
@@ -93,8 +93,7 @@ class Dialer:
         return len(self._up)
 
     def hang_up(self, lane: Lane) -> None:
-        """End the calls of the lane that are up, and those just launched; they end canceled."""
-        lane.is_hung_up = True
+        """End the calls of the lane that are up; they end canceled."""
         for dial in lane.dials.values():
             scope = self._up.get(dial)
             if scope is not None:
@@ -109,19 +108,20 @@ class Dialer:
         self._waiting_for_end.unpark_all()
 
     async def run(self, dial: Dial) -> None:
-        """See a launched dial through to its outcome."""
+        """See a launched dial through to its outcome, unless it is called off."""
         deadline = self._clock.now() + self._timing.max_call_duration_s
         try:
             with trio.CancelScope(deadline=deadline) as scope:
                 self._up[dial] = scope
-                if dial.lane.is_hung_up:
-                    scope.cancel()
                 result = await self._place(dial)
         finally:
             del self._up[dial]
         if scope.cancelled_caught:
             result = _hung_up(dial, overlong=self._clock.now() >= scope.deadline)
-        self.end(dial, result)
+        if result is None:
+            self.withdraw(dial)
+        else:
+            self.end(dial, result)
 
     def end(self, dial: Dial, result: CallResult) -> None:
         """The line is free: give the slots back and record what became of the call."""
@@ -152,15 +152,17 @@ class Dialer:
             ),
         )
 
-    async def _place(self, dial: Dial) -> CallResult:
-        """Place the call; whatever a carrier raises ends here, also beside a cancellation."""
+    async def _place(self, dial: Dial) -> CallResult | None:
+        """Place the call; whatever a carrier raises ends here, also beside a cancellation.
+
+        None if it was called off: no phone rang.
+        """
         carrier = self._carriers[dial.lane.carrier.name]
-        try:
-            call = self._outbound(dial, carrier)
-        except Exception as error:  # what is stored can't be read: of one call
-            log.exception("call_unreadable", batch_id=dial.lane.batch_id)
-            return _unknown(error)
-        self._dispatcher.launched(dial, self._clock.now())
+        call = self._read(dial, carrier)
+        if not self._dispatcher.place(dial, self._clock.now()):
+            return None
+        if call is None:
+            return CallResult(outcome=Outcome.UNKNOWN, detail="what is stored can't be read")
         try:
             return await self._place_as_promised(dial, carrier, call)
         except* Exception as group:
@@ -190,10 +192,18 @@ class Dialer:
             self._dispatcher.carrier_up(dial, self._clock.now())
             self._bell.ring()
 
+    def _read(self, dial: Dial, carrier: Carrier) -> OutboundCall | None:
+        """The call as it is stored; None where that can't be read, which costs it alone."""
+        try:
+            return self._outbound(dial, carrier)
+        except Exception:
+            log.exception("call_unreadable", batch_id=dial.lane.batch_id)
+            return None
+
     def _outbound(self, dial: Dial, carrier: Carrier) -> OutboundCall:
         lane, attempt = dial.lane, dial.attempt
         assert attempt is not None
-        spec = spec_record(dial.call.spec).with_defaults(lane.spec.defaults)
+        spec = stored_call_spec(dial.call.spec).with_defaults(lane.spec.defaults)
         assert spec.script is not None
         return OutboundCall(
             attempt_id=attempt.attempt_id,

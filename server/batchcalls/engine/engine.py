@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 import trio
@@ -36,6 +35,7 @@ from batchcalls.engine.admission import Admission, EngineLimits
 from batchcalls.engine.bell import Bell
 from batchcalls.engine.dialer import DEFAULT_TIMING, Dialer, Timing
 from batchcalls.engine.hub import Hub
+from batchcalls.engine.journal import Journal, Listener, Replayed, RunSync
 from batchcalls.engine.recovery import Recovery
 from batchcalls.engine.scheduler import Scheduler
 from batchcalls.errors import (
@@ -46,9 +46,7 @@ from batchcalls.errors import (
     Unavailable,
     WrongState,
 )
-from batchcalls.store import queries
-from batchcalls.store.journal import Journal, Listener, Replayed, RunSync
-from batchcalls.store.store import Query, Store, StoreFailure
+from batchcalls.store.contract import Store, StoreFailure
 
 T = TypeVar("T")
 
@@ -91,7 +89,7 @@ class Engine:
             ),
             carriers=[_gate(name, carrier) for name, carrier in carriers.items()],
         )
-        self._store = store
+        self.store = store
         self._carriers = carriers
         self._clock = clock
         self._run_sync = run_sync
@@ -210,8 +208,7 @@ class Engine:
         """What the same request made before: a full server still gives the answer again."""
         if not spec.request_id:
             return None
-        query = partial(queries.batch_of_request, request_id=spec.request_id)
-        made = await self.read(query)
+        made = await self.read(self.store.batch_of_request, spec.request_id)
         is_same = made is not None and made.spec.request_digest == spec.request_digest
         return made if is_same else None
 
@@ -252,15 +249,15 @@ class Engine:
         """The batch as it stands durably. Raises ``NotFound``, ``Unavailable``."""
         batch = self.journal.batch(batch_id)
         if batch is None:
-            batch = await self.read(partial(queries.batch, batch_id=batch_id))
+            batch = await self.read(self.store.batch, batch_id)
         if batch is None:
             raise NotFound(f"there is no batch {batch_id}", reason=Reason.BATCH_NOT_FOUND)
         return batch
 
-    async def read(self, query: Query[T]) -> T:
-        """Read one snapshot of the store. Raises ``Unavailable``."""
+    async def read(self, ask: Callable[..., T], *args: Any) -> T:
+        """Ask the store, beside the commits. Raises ``Unavailable``."""
         try:
-            return await self._run_sync(self._store.read, query)
+            return await self._run_sync(ask, *args)
         except StoreFailure as failure:
             message = "the store can't be read now"
             raise Unavailable(message, reason=Reason.STORE_UNAVAILABLE) from failure
@@ -297,17 +294,15 @@ class Engine:
     def _recover(self) -> list[Dial]:
         """Take in what the store holds; return the calls that may be up."""
         dials = []
-        unfinished = self._store.unfinished_batches()
+        unfinished = self.store.unfinished_batches()
         self._check_carriers(unfinished)
         for batch in unfinished:
             self.journal.know(batch)
             lane = self.scheduler.adopt(batch)
             if batch.counts.in_progress:
-                key = self._store.key(batch.batch_id)
-                query = partial(queries.open_calls, key=key, batch_id=batch.batch_id)
-                dials += [self._recovery.adopt(lane, call) for call in self._store.read(query)]
-        newest, _ = self._store.read(partial(queries.batch_page, before=None, limit=1))
-        if newest:
+                found = self.store.open_calls(batch.batch_id)
+                dials += [self._recovery.adopt(lane, call) for call in found]
+        if not self.store.is_empty():
             self.dispatcher.hold_pace(self._clock.now())
         log.info("recovered", batches=self.journal.open_batches, open_calls=len(dials))
         return dials

@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from batchcalls.core.changes import Change
+from batchcalls.core.effects import Effects
 from batchcalls.core.model import Batch
-from batchcalls.store.journal import Published
+from batchcalls.engine.journal import Published
 
 _RING: Final = 1_024
 """Events kept in memory per watched batch: at 1,000 calls a second about a third of a second."""
@@ -93,7 +93,7 @@ class Hub:
         return list(_slice(board.recent, after + 1 - first, limit))
 
     def committed(
-        self, _changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch]
+        self, _writes: Sequence[Effects], events: Sequence[Published], batches: Sequence[Batch]
     ) -> None:
         """Publish a commit."""
         for published in events:

@@ -27,9 +27,10 @@ from batchcalls.carriers.base import (
 from batchcalls.clock import Clock
 from batchcalls.core.dispatch import Dispatcher
 from batchcalls.core.lane import Dial, Lane
+from batchcalls.core.lifecycle import DialState
 from batchcalls.core.model import Outcome
 from batchcalls.engine.dialer import Dialer, Timing
-from batchcalls.store.queries import OpenCall
+from batchcalls.store.contract import OpenCall
 
 _POLL_S: Final = 1.0
 """How often a carrier is asked about a call that is still up, or while it can't be reached."""
@@ -60,7 +61,7 @@ class Recovery:
 
     def adopt(self, lane: Lane, found: OpenCall) -> Dial:
         """Account for a call that may be up: it holds its slots until it is settled."""
-        dial = Dial(lane, found.call, found.attempt)
+        dial = Dial(lane, found.call, found.attempt, DialState.UP)
         self._dispatcher.adopt(dial, self._clock.now())
         return dial
 

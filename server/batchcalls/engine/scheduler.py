@@ -13,34 +13,24 @@ While the store can't commit, nothing new is planned.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
 
 import trio
 
 from batchcalls.clock import Clock
-from batchcalls.core.changes import (
-    BatchStarted,
-    BatchSubmitted,
-    CallDialed,
-    CallEnded,
-    CallReturned,
-    Change,
-    RetryScheduled,
-)
+from batchcalls.core.changes import BatchStarted, CallDialed
 from batchcalls.core.dispatch import Dispatcher
+from batchcalls.core.effects import Effects, Move
 from batchcalls.core.lane import Dial, Lane, QueuedCall
-from batchcalls.core.model import Attempt, Batch, BatchSpec, BatchStatus, attempt_id
+from batchcalls.core.model import Attempt, Batch, BatchSpec, BatchStatus, CallStatus, attempt_id
 from batchcalls.engine.bell import Bell
 from batchcalls.engine.dialer import Dialer
+from batchcalls.engine.journal import Journal, Published
 from batchcalls.engine.sweeper import Sweeper
 from batchcalls.errors import BatchCallsError
-from batchcalls.store import queries
-from batchcalls.store.journal import Journal, Published
-from batchcalls.store.queries import QueueHead
-from batchcalls.store.store import Store
+from batchcalls.store.contract import QueueHead, Store
 
 
 class Scheduler:
@@ -132,14 +122,14 @@ class Scheduler:
 
     def _read_queue(self, lane: Lane) -> None:
         lane.taken_for_due(self._clock.now_us())
-        query = partial(
-            queries.queue_head,
-            key=self._store.key(lane.batch_id),
+        head = partial(
+            self._store.queue_head,
+            lane.batch_id,
             now_us=lane.due_until_us,
             after=lane.waiting.bound,
             limit=lane.fetch_size,
         )
-        self._journal.read(query, partial(self._refill, lane))
+        self._journal.read(head, partial(self._refill, lane))
 
     def _refill(self, lane: Lane, head: QueueHead) -> None:
         self._dispatcher.refilled(
@@ -176,13 +166,15 @@ class Scheduler:
     # Listening
 
     def committed(
-        self, changes: Sequence[Change], _events: Sequence[Published], batches: Sequence[Batch]
+        self, writes: Sequence[Effects], _events: Sequence[Published], batches: Sequence[Batch]
     ) -> None:
         """Let the dispatcher know what is durable."""
-        for change in changes:
-            act = _ACT.get(type(change))
-            if act is not None:
-                act(self, change)
+        for effects in writes:
+            if effects.submitted is not None:
+                self._add_lane(effects.submitted.spec)
+            for move in effects.moves:
+                if move.source is CallStatus.IN_PROGRESS:
+                    self._came_back(effects.batch_id, move)
         for batch in batches:
             self._follow(batch)
         self._bell.ring()
@@ -194,32 +186,21 @@ class Scheduler:
                 self._follow(batch)
         self._bell.ring()
 
-    def _submitted(self, change: BatchSubmitted) -> None:
-        self._add_lane(change.spec)
-
     def _add_lane(self, spec: BatchSpec) -> Lane:
         lane = Lane(spec, self._dispatcher.carriers[spec.carrier])
         self._dispatcher.add_lane(lane)
         return lane
 
-    def _ended(self, change: CallEnded) -> None:
-        lane = self._dispatcher.lanes[change.batch_id]
-        self._dispatcher.settled(lane.dials[change.position])
-
-    def _retry_scheduled(self, change: RetryScheduled) -> None:
-        dial = self._dispatcher.lanes[change.batch_id].dials[change.position]
-        call = dial.call.again(
-            attempts=change.attempt.number,
-            due_s=self._clock.to_monotonic(change.due_time_us),
-            due_time_us=change.due_time_us,
-        )
-        self._dispatcher.put_back(dial, call, self._clock.now())
-
-    def _returned(self, change: CallReturned) -> None:
-        dial = self._dispatcher.lanes[change.batch_id].dials[change.position]
-        attempts = change.attempt.number - 1
-        due_time_us = change.time_us if attempts else 0
-        call = dial.call.again(attempts=attempts, due_s=0.0, due_time_us=due_time_us)
+    def _came_back(self, batch_id: str, move: Move) -> None:
+        """A call is no longer in progress: it is over, or waits to be dialed again."""
+        dial = self._dispatcher.lanes[batch_id].dials[move.position]
+        if move.target.final:
+            self._dispatcher.settled(dial)
+            return
+        assert move.attempts is not None
+        due_time_us = move.due_time_us
+        due_s = self._clock.to_monotonic(due_time_us) if due_time_us else 0.0
+        call = dial.call.again(attempts=move.attempts, due_s=due_s, due_time_us=due_time_us)
         self._dispatcher.put_back(dial, call, self._clock.now())
 
     def _follow(self, batch: Batch) -> None:
@@ -242,17 +223,8 @@ class Scheduler:
                 self._dispatcher.drop_lane(lane)
 
     def _cancel(self, lane: Lane, batch: Batch) -> None:
-        if not lane.is_canceled:
-            self._dispatcher.cancel_lane(lane)
+        self._dispatcher.close_lane(lane)
         if batch.hang_up:
             self._dialer.hang_up(lane)
         if batch.counts.pending or batch.counts.retrying:
             self._sweeper.sweep(lane)
-
-
-_ACT: Final[dict[type[Change], Callable[..., Any]]] = {
-    BatchSubmitted: Scheduler._submitted,
-    CallEnded: Scheduler._ended,
-    RetryScheduled: Scheduler._retry_scheduled,
-    CallReturned: Scheduler._returned,
-}

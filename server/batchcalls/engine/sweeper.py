@@ -14,10 +14,9 @@ from batchcalls.clock import Clock
 from batchcalls.core.changes import CallsCanceled
 from batchcalls.core.lane import Lane
 from batchcalls.core.model import CallStatus
+from batchcalls.engine.journal import Journal
 from batchcalls.errors import BatchCallsError
-from batchcalls.store import queries
-from batchcalls.store.journal import Journal
-from batchcalls.store.store import Store
+from batchcalls.store.contract import Store
 
 _CHUNK: Final = 500
 """Calls canceled in one change: some 10 ms of a commit."""
@@ -41,9 +40,9 @@ class Sweeper:
         if lane.batch_id in self._busy:
             return
         self._busy.add(lane.batch_id)
-        key = self._store.key(lane.batch_id)
-        query = partial(queries.undialed_calls, key=key, limit=_CHUNK + len(lane.dials))
-        self._journal.read(query, partial(self._propose, lane))
+        limit = _CHUNK + len(lane.dials)
+        waiting = partial(self._store.undialed_calls, lane.batch_id, limit=limit)
+        self._journal.read(waiting, partial(self._propose, lane))
 
     def _propose(self, lane: Lane, found: list[tuple[int, CallStatus]]) -> None:
         """Calls whose intent is on its way are left alone: they come back, or they end."""

@@ -8,17 +8,10 @@ from collections.abc import Sequence
 from prometheus_client import Counter, Histogram
 
 from batchcalls.clock import MICROSECONDS
-from batchcalls.core.changes import (
-    BatchSubmitted,
-    CallDialed,
-    CallEnded,
-    CallReturned,
-    Change,
-    RetryScheduled,
-)
+from batchcalls.core.effects import Attempted, AttemptStep, Effects
 from batchcalls.core.model import Attempt, Batch
+from batchcalls.engine.journal import Journal, Published
 from batchcalls.metrics.instruments import Instruments
-from batchcalls.store.journal import Journal, Published
 
 
 class CommitMetrics:
@@ -39,14 +32,17 @@ class CommitMetrics:
         self._children: dict[tuple[object, ...], Counter | Histogram] = {}
 
     def committed(
-        self, changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch]
+        self, writes: Sequence[Effects], events: Sequence[Published], batches: Sequence[Batch]
     ) -> None:
         """Count a commit."""
-        if changes:
+        if writes:
             self._commit.observe(self._journal.commit_s)
-            self._group.observe(len(changes))
-        for change in changes:
-            self._count(change)
+            self._group.observe(len(writes))
+        for effects in writes:
+            if effects.attempt is not None:
+                self._count(effects.attempt, effects)
+            elif effects.submitted is not None:
+                self._increment(self._batches, "submitted")
         for kind, number in Tally(published.event.type for published in events).items():
             self._increment(self._events, kind.value, number=number)
         for batch in batches:
@@ -56,19 +52,18 @@ class CommitMetrics:
     def health_changed(self, *, healthy: bool) -> None:
         """The gauge reads it from the journal."""
 
-    def _count(self, change: Change) -> None:
-        match change:
-            case CallDialed():
-                waited_us = change.time_us - change.due_time_us
-                self._observe(self._schedule_to_dial, change.attempt.carrier, waited_us)
-            case CallEnded() | RetryScheduled():
-                self._count_attempt(change.attempt)
-                if isinstance(change, CallEnded):
-                    self._increment(self._calls, *_labels(change.attempt))
-            case CallReturned():
-                self._increment(self._returned, change.attempt.carrier)
-            case BatchSubmitted():
-                self._increment(self._batches, "submitted")
+    def _count(self, attempted: Attempted, effects: Effects) -> None:
+        attempt = attempted.attempt
+        match attempted.step:
+            case AttemptStep.OPEN:
+                waited_us = effects.time_us - attempted.due_time_us
+                self._observe(self._schedule_to_dial, attempt.carrier, waited_us)
+            case AttemptStep.END:
+                self._count_attempt(attempt)
+                if effects.moves[0].target.final:
+                    self._increment(self._calls, *_labels(attempt))
+            case AttemptStep.WITHDRAW:
+                self._increment(self._returned, attempt.carrier)
 
     def _count_attempt(self, attempt: Attempt) -> None:
         self._increment(self._attempts, *_labels(attempt))

@@ -17,8 +17,7 @@ from batchcalls.clock import MICROSECONDS, Clock
 from batchcalls.core.model import BatchStatus, CallStatus
 from batchcalls.engine.engine import Engine
 from batchcalls.metrics.table import METRICS
-from batchcalls.store import queries
-from batchcalls.store.store import Store, StoreFailure
+from batchcalls.store.contract import Store, StoreFailure
 
 Sample = tuple[tuple[str, ...], float]
 
@@ -72,7 +71,7 @@ class Gauges(Collector):
 
     def _oldest_due_s(self) -> float:
         try:
-            due_us = self._store.read(queries.earliest_due)
+            due_us = self._store.earliest_due_us()
         except StoreFailure:
             return float("nan")
         return max(0, self._clock.now_us() - due_us) / MICROSECONDS if due_us else 0.0

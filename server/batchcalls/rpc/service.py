@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar
@@ -27,8 +27,6 @@ from batchcalls.rpc import paging, validate, validate_query
 from batchcalls.rpc.batch_messages import BatchMessages
 from batchcalls.rpc.findings import Findings
 from batchcalls.rpc.streams import Page, Streams
-from batchcalls.store import queries
-from batchcalls.store.store import Query
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1 import call_pb2, event_pb2
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceServicer
@@ -62,6 +60,7 @@ class BatchCallsService(BatchCallsServiceServicer):
         self, engine: Engine, trio: GuestTrio, *, rules: validate.SubmitRules, clock: Clock
     ) -> None:
         self._engine = engine
+        self._store = engine.store
         self._trio = trio
         self._rules = rules
         self._clock = clock
@@ -109,13 +108,12 @@ class BatchCallsService(BatchCallsServiceServicer):
         findings.finish()
         scope = paging.list_scope("ListBatches", statuses)
         cursor = paging.page_cursor(request.page_token, scope)
-        before = int(cursor) if cursor else None
-        found, following = await self._read(
-            partial(queries.batch_page, before=before, limit=limit, statuses=statuses)
+        page = await self._read(
+            partial(self._store.batch_page, cursor=cursor, limit=limit, statuses=statuses)
         )
         return messages.ListBatchesResponse(
-            batches=[batch_to_proto(batch) for batch in found],
-            next_page_token=_next_token(following, scope),
+            batches=[batch_to_proto(batch) for batch in page.batches],
+            next_page_token=_next_token(page.next_cursor, scope),
         )
 
     async def PauseBatch(
@@ -148,7 +146,7 @@ class BatchCallsService(BatchCallsServiceServicer):
         if place is None:
             raise _no_call(request.call_id)
         batch_id, position = place
-        found = await self._read(partial(queries.call, batch_id=batch_id, position=position))
+        found = await self._read(partial(self._store.call, batch_id, position))
         if found is None:
             raise _no_call(request.call_id)
         batch = await self._streams.current(batch_id)
@@ -170,18 +168,19 @@ class BatchCallsService(BatchCallsServiceServicer):
         scope = paging.list_scope("ListCalls", request.batch_id, statuses, outcomes)
         cursor = paging.page_cursor(request.page_token, scope)
         batch = await self._streams.current(request.batch_id)
-        found, following = await self._read(
+        page = await self._read(
             partial(
-                queries.call_page,
-                batch_id=request.batch_id,
+                self._store.call_page,
+                request.batch_id,
                 after=int(cursor) if cursor else -1,
                 limit=limit,
                 statuses=statuses,
                 outcomes=outcomes,
             )
         )
+        following = "" if page.next_after is None else str(page.next_after)
         return messages.ListCallsResponse(
-            calls=_calls(found, batch), next_page_token=_next_token(following, scope)
+            calls=_calls(page.calls, batch), next_page_token=_next_token(following, scope)
         )
 
     async def WatchBatch(
@@ -228,8 +227,8 @@ class BatchCallsService(BatchCallsServiceServicer):
             next_after_sequence=page.last_sequence,
         )
 
-    async def _read(self, query: Query[T]) -> T:
-        return await self._trio.run(self._engine.read, query)
+    async def _read(self, ask: Callable[[], T]) -> T:
+        return await self._trio.run(self._engine.read, ask)
 
 
 async def _new_calls(calls: Iterable[call_pb2.CallSpec]) -> list[NewCall]:
@@ -262,8 +261,8 @@ def _random_word() -> str:
     return secrets.token_hex(10)
 
 
-def _next_token(following: int | None, scope: str) -> str:
-    return paging.page_token(str(following), scope) if following is not None else ""
+def _next_token(cursor: str, scope: str) -> str:
+    return paging.page_token(cursor, scope) if cursor else ""
 
 
 def _no_call(call_id: str) -> NotFound:

@@ -19,7 +19,6 @@ from batchcalls.bridge import GuestTrio
 from batchcalls.core.model import Batch, EventType
 from batchcalls.engine.engine import Engine
 from batchcalls.errors import NotFound, OutOfRange, Reason, Unavailable
-from batchcalls.store import queries
 
 HEARTBEAT_S: Final = 15.0
 """How long an event stream is silent at most; it keeps proxies and watchdogs content."""
@@ -140,10 +139,10 @@ class Streams:
     async def _stored(
         self, batch_id: str, *, after: int, limit: int, types: frozenset[EventType]
     ) -> Page:
-        query = partial(
-            queries.event_page, batch_id=batch_id, after=after, limit=limit, types=types
+        ask = partial(
+            self._engine.store.event_page, batch_id, after=after, limit=limit, types=types
         )
-        found = await self._trio.run(self._engine.read, query)
+        found = await self._trio.run(self._engine.read, ask)
         if found is None:
             raise NotFound(f"there is no batch {batch_id}", reason=Reason.BATCH_NOT_FOUND)
         is_full = len(found.events) == limit

@@ -1,1 +1,1 @@
-"""The SQL side: one schema, written in groups by one writer, read as records."""
+"""Where batches are kept: the contract, and those who keep it."""

@@ -99,6 +99,11 @@ def new_call_from_proto(message: call_pb2.CallSpec) -> NewCall:
     return NewCall(message.priority, message.SerializeToString())
 
 
+def stored_call_spec(stored: bytes) -> CallSpec:
+    """The spec of a call in its stored form, as ``NewCall`` has it."""
+    return call_spec_from_proto(call_pb2.CallSpec.FromString(stored))
+
+
 def _plain(values: Mapping[str, str]) -> dict[str, str]:
     # Most calls have none, and asking first is several times faster than to copy nothing.
     return dict(values) if values else {}

@@ -1,32 +1,19 @@
 """A second account of every batch, kept from the outside, of what is durable.
 
-The books are fed with each group of changes at the moment it became durable and work out for
-themselves where every call must stand. They share no code with ``Ledger`` and the store
-beyond the records, so that a bug must be made twice to go unseen. What doesn't add up raises
+The books are fed with the effects of each change at the moment they became durable: every call
+must really stand where a move takes it from, and what follows for counts, attempts and the
+batch they work out for themselves. They share no code with ``Ledger`` and the store beyond the
+records, so that a bug must be made twice to go unseen. What doesn't add up raises
 ``BrokenPromise``.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
 
-from batchcalls.core.changes import (
-    BatchPaused,
-    BatchResumed,
-    BatchStarted,
-    BatchSubmitted,
-    CallAnswered,
-    CallDialed,
-    CallEnded,
-    CallReturned,
-    CallsCanceled,
-    CancelRequested,
-    Change,
-    RetryScheduled,
-)
+from batchcalls.core.effects import Attempted, AttemptStep, Effects, Move
 from batchcalls.core.model import (
     Attempt,
     Batch,
@@ -36,6 +23,7 @@ from batchcalls.core.model import (
     CallSpec,
     CallStatus,
     Event,
+    EventType,
     Outcome,
 )
 
@@ -93,13 +81,18 @@ class BatchBook:
         """The batch in messages."""
         return self.spec.batch_id
 
-    def apply(self, change: Change) -> None:
-        """Account for a durable change."""
-        _APPLY[type(change)](self, change)
+    def apply(self, effects: Effects, payloads: Sequence[bytes]) -> None:
+        """Account for what a durable change did, and for the events that report it."""
+        if effects.attempt is not None:
+            self._attempted(effects.attempt, effects.moves)
+        for move in effects.moves:
+            self._move(move)
+        for event in effects.events:
+            self._steer(event.type)
         self._settle()
+        self._log(effects.events, payloads)
 
-    def log(self, events: Sequence[Event], payloads: Sequence[bytes]) -> None:
-        """Account for the events of the change that was applied last."""
+    def _log(self, events: Sequence[Event], payloads: Sequence[bytes]) -> None:
         for event, payload in zip(events, payloads, strict=True):
             self.payloads.append(payload)
             expected = len(self.payloads)
@@ -115,7 +108,8 @@ class BatchBook:
             self._compare_counts(events[-1].counts._asdict(), f"event {events[-1].sequence}")
 
     def compare(self, batch: Batch) -> None:
-        """Require that the service's own account says the same."""
+        """Require that the service's own account says the same; whether it hangs up it tells."""
+        self.hang_up = batch.hang_up
         self._compare_counts(batch.counts._asdict(), "the batch")
         attempts = sum(call.attempts for call in self.calls)
         require(
@@ -151,87 +145,89 @@ class BatchBook:
         kept = {status.value: self.counts[status] for status in CallStatus}
         require(counts == kept, f"{self.name}: {where} counts {counts}, it should be {kept}")
 
-    # What changes mean
+    # What effects mean
 
-    def _submitted(self, change: BatchSubmitted) -> None:
-        if change.spec.start_time_us <= change.time_us:
-            self._started(change)
+    def _steer(self, event: EventType) -> None:
+        """What the log says of the batch itself; how it settles, the books find out."""
+        match event:
+            case EventType.BATCH_STARTED:
+                self.status = BatchStatus.RUNNING
+                self.started = True
+            case EventType.BATCH_PAUSED:
+                self.status = BatchStatus.PAUSED
+            case EventType.BATCH_RESUMED:
+                self.status = BatchStatus.RUNNING if self.started else BatchStatus.SCHEDULED
+            case EventType.BATCH_UPDATED:
+                self.status = BatchStatus.CANCELING
+                self.canceled = True
 
-    def _started(self, _change: Change) -> None:
-        self.status = BatchStatus.RUNNING
-        self.started = True
+    def _attempted(self, attempted: Attempted, moves: Sequence[Move]) -> None:
+        if attempted.step is AttemptStep.OPEN:
+            self._open(attempted)
+            return
+        call = self._require_open(attempted)
+        if attempted.step is AttemptStep.END:
+            call.ended.append(attempted.attempt)
+        if attempted.step is not AttemptStep.ANSWER:
+            call.open = None
+            require(
+                [move.position for move in moves] == [attempted.position],
+                f"{self.name} call {attempted.position}: its attempt ended, and it didn't move",
+            )
 
-    def _paused(self, _change: BatchPaused) -> None:
-        self.status = BatchStatus.PAUSED
-
-    def _resumed(self, _change: BatchResumed) -> None:
-        self.status = BatchStatus.RUNNING if self.started else BatchStatus.SCHEDULED
-
-    def _cancel_requested(self, change: CancelRequested) -> None:
-        self.status = BatchStatus.CANCELING
-        self.canceled = True
-        self.hang_up = self.hang_up or change.hang_up
-
-    def _dialed(self, change: CallDialed) -> None:
-        call = self.calls[change.position]
-        where = f"{self.name} call {change.position}"
+    def _open(self, attempted: Attempted) -> None:
+        call, attempt = self.calls[attempted.position], attempted.attempt
+        where = f"{self.name} call {attempted.position}"
         require(
-            call.status in (CallStatus.PENDING, CallStatus.RETRYING),
+            call.status in (CallStatus.PENDING, CallStatus.RETRYING) and call.open is None,
             f"{where} is {call.status} and is dialed",
         )
-        call.dials += 1
-        require(change.dial == call.dials, f"{where}: dial {change.dial} should be {call.dials}")
         require(
-            change.attempt.number == call.attempts + 1,
-            f"{where}: attempt {change.attempt.number} should be {call.attempts + 1}",
+            self.status is BatchStatus.RUNNING,
+            f"{where} is dialed though its batch was {self.status}",
         )
-        call.open = change.attempt
-        self._move(call, CallStatus.IN_PROGRESS)
-
-    def _answered(self, change: CallAnswered) -> None:
-        self._require_open(change.position, change.attempt)
-
-    def _ended(self, change: CallEnded) -> None:
-        call = self._require_open(change.position, change.attempt)
-        call.ended.append(change.attempt)
-        call.open = None
-        require(change.status.final, f"{self.name}: a call ended {change.status}")
-        self._move(call, change.status)
-
-    def _retry_scheduled(self, change: RetryScheduled) -> None:
-        call = self._require_open(change.position, change.attempt)
-        call.ended.append(change.attempt)
-        call.open = None
-        call.due_time_us = change.due_time_us
-        self._move(call, CallStatus.RETRYING)
-
-    def _returned(self, change: CallReturned) -> None:
-        call = self._require_open(change.position, change.attempt)
-        call.open = None
-        call.due_time_us = change.time_us if call.ended else 0
-        self._move(call, CallStatus.RETRYING if call.ended else CallStatus.PENDING)
-
-    def _calls_canceled(self, change: CallsCanceled) -> None:
-        for position, _ in change.calls:
-            call = self.calls[position]
-            require(
-                call.open is None and not call.status.final,
-                f"{self.name} call {position} is {call.status} and is canceled as if it waited",
-            )
-            self._move(call, CallStatus.CANCELED)
-
-    def _require_open(self, position: int, attempt: Attempt) -> CallBook:
-        call = self.calls[position]
+        call.dials += 1
         require(
-            call.open is not None and call.open.attempt_id == attempt.attempt_id,
-            f"{self.name} call {position}: {attempt.attempt_id} has news and isn't open",
+            attempted.dial == call.dials, f"{where}: dial {attempted.dial} should be {call.dials}"
+        )
+        require(
+            attempt.number == call.attempts + 1,
+            f"{where}: attempt {attempt.number} should be {call.attempts + 1}",
+        )
+        call.open = attempt
+
+    def _require_open(self, attempted: Attempted) -> CallBook:
+        call = self.calls[attempted.position]
+        attempt_id = attempted.attempt.attempt_id
+        require(
+            call.open is not None and call.open.attempt_id == attempt_id,
+            f"{self.name} call {attempted.position}: {attempt_id} has news and isn't open",
         )
         return call
 
-    def _move(self, call: CallBook, status: CallStatus) -> None:
+    def _move(self, move: Move) -> None:
+        call, where = self.calls[move.position], f"{self.name} call {move.position}"
+        require(
+            move.source is call.status,
+            f"{where} is {call.status} and moves as if it were {move.source}",
+        )
+        require(
+            (call.open is not None) == (move.target is CallStatus.IN_PROGRESS),
+            f"{where} becomes {move.target}, its open attempt is {call.open}",
+        )
+        require(
+            move.attempts in (None, call.attempts),
+            f"{where}: {move.attempts} attempts should be {call.attempts}",
+        )
+        require(
+            (move.due_time_us > 0) == (move.target is CallStatus.RETRYING),
+            f"{where} becomes {move.target} and is due at {move.due_time_us}",
+        )
+        if move.target is not CallStatus.IN_PROGRESS:  # a dial is held against when it was due
+            call.due_time_us = move.due_time_us
         self.counts[call.status] -= 1
-        self.counts[status] += 1
-        call.status = status
+        self.counts[move.target] += 1
+        call.status = move.target
 
     def _settle(self) -> None:
         if any(self.counts[status] for status in CallStatus if not status.final):
@@ -242,18 +238,3 @@ class BatchBook:
             self.status = BatchStatus.COMPLETED
         else:
             self.status = BatchStatus.FAILED
-
-
-_APPLY: Final[dict[type[Change], Callable[[BatchBook, Any], None]]] = {
-    BatchSubmitted: BatchBook._submitted,
-    BatchStarted: BatchBook._started,
-    BatchPaused: BatchBook._paused,
-    BatchResumed: BatchBook._resumed,
-    CancelRequested: BatchBook._cancel_requested,
-    CallDialed: BatchBook._dialed,
-    CallAnswered: BatchBook._answered,
-    CallEnded: BatchBook._ended,
-    RetryScheduled: BatchBook._retry_scheduled,
-    CallReturned: BatchBook._returned,
-    CallsCanceled: BatchBook._calls_canceled,
-}

@@ -22,25 +22,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from types import TracebackType
 from typing import Final
 
 from batchcalls.carriers.base import CallResult, CarrierError, CarrierLimits, OutboundCall
 from batchcalls.clock import Clock
-from batchcalls.core.changes import BatchSubmitted, CallEnded, CallReturned, Change, RetryScheduled
+from batchcalls.core.effects import AttemptStep, Effects
 from batchcalls.core.model import Attempt, Batch, BatchStatus, Call, Outcome
 from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.engine import Engine
-from batchcalls.store import queries
-from batchcalls.store.group import Committed, Group
-from batchcalls.store.journal import Published
-from batchcalls.store.records import spec_record
-from batchcalls.store.store import Store
+from batchcalls.engine.journal import Published
+from batchcalls.store.contract import Committed, Group, Store
+from batchcalls.wire.spec import stored_call_spec
 from batchcalls_simulator.lab.books import BatchBook, BrokenPromise, require
 from batchcalls_simulator.lab.dials import Dials, Known, Ring
 
 _ALL: Final = 1_000_000
+
+_TOLD_BY_PHONES: Final = (AttemptStep.END, AttemptStep.WITHDRAW)
 
 
 class Checker:
@@ -78,30 +77,30 @@ class Checker:
         """A group of changes was committed, whether or not anybody hears of it."""
         with self._keeping():
             payloads = iter(committed.payloads)
-            for write in group.writes:
-                if write.change.batch_id in committed.refused:
+            for effects in group.writes:
+                if effects.batch_id in committed.refused:
                     continue
-                book = self._book(write.change)
-                self._require_truth(write.change, book)
-                book.apply(write.change)
-                book.log(write.events, [next(payloads) for _ in write.events])
-                self._note(_brief(write.change))
+                book = self._book(effects)
+                self._require_truth(effects, book)
+                book.apply(effects, [next(payloads) for _ in effects.events])
+                self._note(_brief(effects))
             for batch_id, batch in group.batches.items():
                 if batch_id not in committed.refused:
                     self.books[batch_id].compare(batch)
 
-    def _book(self, change: Change) -> BatchBook:
-        if isinstance(change, BatchSubmitted):
-            require(change.batch_id not in self.books, f"{change.batch_id} was stored twice")
-            specs = [spec_record(call.spec) for call in change.calls]
-            self.books[change.batch_id] = BatchBook(change.spec, specs)
-        return self.books[change.batch_id]
+    def _book(self, effects: Effects) -> BatchBook:
+        batch_id, submitted = effects.batch_id, effects.submitted
+        if submitted is not None:
+            require(batch_id not in self.books, f"{batch_id} was stored twice")
+            specs = [stored_call_spec(call.spec) for call in submitted.calls]
+            self.books[batch_id] = BatchBook(submitted.spec, specs)
+        return self.books[batch_id]
 
-    def _require_truth(self, change: Change, book: BatchBook) -> None:
+    def _require_truth(self, effects: Effects, book: BatchBook) -> None:
         """What is recorded of a call is what its phone saw."""
-        if not isinstance(change, CallEnded | RetryScheduled | CallReturned):
+        if effects.attempt is None or effects.attempt.step not in _TOLD_BY_PHONES:
             return
-        attempt = change.attempt
+        attempt = effects.attempt.attempt
         ring = self.dials.rings.get(attempt.attempt_id)
         require(
             _is_true(attempt, ring, book),
@@ -151,7 +150,7 @@ class Checker:
 
     def _stored(self, call: OutboundCall) -> Call | None:
         position = int(call.call_id.rpartition("_")[2])
-        return self._store.read(partial(queries.call, batch_id=call.batch_id, position=position))
+        return self._store.call(call.batch_id, position)
 
     # Where results are published
 
@@ -177,7 +176,6 @@ class Checker:
             status=status,
             hang_up=hang_up,
             since_s=self._clock.now(),
-            since_us=self._clock.now_us(),
         )
 
     # At rest
@@ -196,19 +194,15 @@ class Checker:
     def compare_database(self) -> None:
         """Require that the database shows every batch, call and event as the books do."""
         for batch_id, book in self.books.items():
-            batch = self._store.read(partial(queries.batch, batch_id=batch_id))
+            batch = self._store.batch(batch_id)
             require(batch is not None, f"{batch_id} is lost")
             assert batch is not None
             book.compare(batch)
-            calls, _ = self._store.read(
-                partial(queries.call_page, batch_id=batch_id, after=-1, limit=_ALL)
-            )
+            calls = self._store.call_page(batch_id, limit=_ALL).calls
             require(len(calls) == len(book.calls), f"{batch_id} has lost calls")
             for position, call in enumerate(calls):
                 book.compare_call(position, call)
-            page = self._store.read(
-                partial(queries.event_page, batch_id=batch_id, after=0, limit=_ALL)
-            )
+            page = self._store.event_page(batch_id, limit=_ALL)
             assert page is not None
             logged = list(enumerate(book.payloads, start=1))
             require(list(page.events) == logged, f"{batch_id}: its log isn't what was published")
@@ -267,7 +261,7 @@ class Watcher:
         self._sequences = {batch_id: len(book.payloads) for batch_id, book in checker.books.items()}
 
     def committed(
-        self, _changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch]
+        self, _writes: Sequence[Effects], events: Sequence[Published], batches: Sequence[Batch]
     ) -> None:
         """Require that each event is durable, and the next of its batch."""
         try:
@@ -295,11 +289,11 @@ class Watcher:
         self._sequences[batch_id] = sequence
 
 
-def _brief(change: Change) -> str:
-    """A change in a line of the log, the same in every process (sets have no order)."""
-    words = [type(change).__name__, change.batch_id]
-    attempt = getattr(change, "attempt", None)
-    if attempt is not None:
+def _brief(effects: Effects) -> str:
+    """What a change did in a line of the log, the same in every process (sets have no order)."""
+    words = [effects.batch_id, *[event.type for event in effects.events]]
+    if effects.attempt is not None:
+        attempt = effects.attempt.attempt
         words += [attempt.attempt_id, str(attempt.number), str(attempt.outcome)]
     return " ".join(words)
 

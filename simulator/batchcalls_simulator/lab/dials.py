@@ -86,7 +86,6 @@ class Known:
     status: BatchStatus
     hang_up: bool
     since_s: float
-    since_us: int
 
 
 class Dials:
@@ -125,7 +124,7 @@ class Dials:
         _require_due(ring, kept)
         require(known is not None, f"{call.attempt_id}: dialed for a batch that nobody knows")
         assert known is not None
-        _require_status(ring, kept, known)
+        _require_status(ring, known)
         self.note(ring, book)
 
     def silent(self, attempt_id: str) -> None:
@@ -215,11 +214,9 @@ def _require_due(ring: Ring, kept: CallBook) -> None:
     )
 
 
-def _require_status(ring: Ring, kept: CallBook, known: Known) -> None:
+def _require_status(ring: Ring, known: Known) -> None:
     """A batch that is paused, canceled, not started or over dials nothing new."""
     call = ring.call
-    assert kept.open is not None
-    prepared_before = kept.open.start_time_us <= known.since_us
     if known.status is BatchStatus.RUNNING:
         return
     require(
@@ -227,7 +224,7 @@ def _require_status(ring: Ring, kept: CallBook, known: Known) -> None:
         f"{call.attempt_id} was dialed while its batch was {known.status}",
     )
     require(
-        prepared_before if known.status is BatchStatus.PAUSED else ring.at_s <= known.since_s,
+        ring.at_s <= known.since_s,
         f"{call.attempt_id} was dialed though its batch was {known.status}",
     )
 

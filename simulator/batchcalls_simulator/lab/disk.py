@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 
 import trio
 
-from batchcalls.store.group import Committed
-from batchcalls.store.store import Store, StoreFailure
+from batchcalls.store.contract import Committed, Store, StoreFailure
 from batchcalls_simulator.lab.checker import Checker
 from batchcalls_simulator.lab.faults import Faults, Moment
 from batchcalls_simulator.lab.process import Process

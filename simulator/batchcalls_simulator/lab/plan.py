@@ -14,12 +14,12 @@ import trio
 from trio.testing import MockClock
 
 from batchcalls.clock import MICROSECONDS, Clock
-from batchcalls.core.changes import Change
+from batchcalls.core.effects import Effects
 from batchcalls.core.model import Batch
 from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.engine import DEFAULT_LIMITS, Engine
-from batchcalls.store.journal import Published, run_inline
-from batchcalls.store.store import Store
+from batchcalls.engine.journal import Published, run_inline
+from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls_simulator.carrier import SimulatorCarrier
 from batchcalls_simulator.lab.campaign import Campaign
 from batchcalls_simulator.lab.course import Course, Sampler
@@ -70,7 +70,7 @@ def run_campaign(
         return await _run(engine, campaign, carrier, seed)
 
     carrier = SimulatorCarrier(replace(options, seed=seed), wall_clock=wall_s, grain_s=grain_s)
-    store = Store.open("sqlite://")
+    store = SqlStore.open("sqlite://")
     try:
         with deterministic_scheduling(seed):
             return trio.run(run, clock=MockClock(autojump_threshold=0))
@@ -114,7 +114,7 @@ class _End:
         return self._batch
 
     def committed(
-        self, _changes: Sequence[Change], _events: Sequence[Published], batches: Sequence[Batch]
+        self, _writes: Sequence[Effects], _events: Sequence[Published], batches: Sequence[Batch]
     ) -> None:
         for batch in batches:
             if batch.status.final:

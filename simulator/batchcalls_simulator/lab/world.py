@@ -26,9 +26,9 @@ from batchcalls.clock import Clock
 from batchcalls.core.model import Batch
 from batchcalls.engine.engine import Engine
 from batchcalls.errors import BatchCallsError, Conflict, NotFound, WrongState
-from batchcalls.store import sqlite
-from batchcalls.store.migrate import migrate
-from batchcalls.store.store import Store
+from batchcalls.store.sql import sqlite
+from batchcalls.store.sql.migrate import migrate
+from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls.wire.spec import new_call
 from batchcalls_simulator.carrier import SimulatorCarrier
 from batchcalls_simulator.lab.books import BrokenPromise
@@ -120,7 +120,7 @@ class World:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self._engines = memory_store()
-        self._store = Store(*self._engines, None)
+        self._store = SqlStore(*self._engines, None)
         self._clock = Clock(wall=wall_s)
         self._scope = trio.CancelScope()
         self._random = Random(f"world {scenario.seed}")
@@ -242,7 +242,7 @@ class World:
             nursery.cancel_scope.cancel()
 
     def _engine(self, process: Process, lines: dict[str, Line]) -> Engine:
-        store = Store(*self._engines, None)
+        store = SqlStore(*self._engines, None)
         disk = Disk(
             store,
             process=process,

@@ -117,7 +117,7 @@ def test_an_intent_without_a_dial_ends_unknown() -> None:
     doom = Doom(moment=Moment.BEFORE_DIAL, count=1, restart_s=1.0)
     played = play_scenario(scenario(faults=Faults(calm_at_s=100.0, dooms=(doom,)), calls=1))
     assert dialed(played) == []
-    assert "CallEnded batch_a attempt_a_0_1 1 unknown" in played.log[-1]
+    assert "batch.failed attempt_a_0_1 1 unknown" in played.log[-1]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_submission_survives_the_death_of_its_commit(moment: Moment, processes
     doom = Doom(moment=moment, count=1, restart_s=1.0)
     played = play_scenario(scenario(faults=Faults(calm_at_s=100.0, dooms=(doom,))))
     assert sum(" process " in line for line in played.log) == processes
-    assert sum("BatchSubmitted" in line for line in played.log) == 1
+    assert sum(" batch.started" in line for line in played.log) == 1
     assert len(dialed(played)) == 6
 
 

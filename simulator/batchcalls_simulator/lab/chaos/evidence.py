@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from batchcalls.core.model import Batch, Call
-from batchcalls.store import queries
-from batchcalls.store.store import Store
+from batchcalls.store.contract import Store
+from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls_simulator.cdr_reader import CallDetails, LoggedDial, read_call_details
 from batchcalls_simulator.lab.chaos.scenario import Limits
 
@@ -116,17 +115,16 @@ def sqlite_url(database: Path) -> str:
 
 def read_database(database: Path) -> tuple[Stored, ...]:
     """All that is in the database of a server that has ended."""
-    store = Store.open(sqlite_url(database))
+    store = SqlStore.open(sqlite_url(database))
     try:
-        batches, _ = store.read(partial(queries.batch_page, before=None, limit=_ALL))
-        return tuple(_stored(store, batch) for batch in batches)
+        return tuple(_stored(store, batch) for batch in store.batch_page(limit=_ALL).batches)
     finally:
         store.close()
 
 
 def _stored(store: Store, batch: Batch) -> Stored:
     batch_id = batch.batch_id
-    calls, _ = store.read(partial(queries.call_page, batch_id=batch_id, after=-1, limit=_ALL))
-    page = store.read(partial(queries.event_page, batch_id=batch_id, after=0, limit=_ALL))
+    calls = store.call_page(batch_id, limit=_ALL).calls
+    page = store.event_page(batch_id, limit=_ALL)
     events: Sequence[tuple[int, bytes]] = page.events if page else ()
     return Stored(batch=batch, calls=tuple(calls), events=tuple(events))

@@ -14,9 +14,9 @@ from sqlalchemy import Engine, Table, insert
 from sqlalchemy.exc import IntegrityError, SAWarning
 
 from batchcalls.core.ledger import Ledger
-from batchcalls.store import schema, sqlite
-from batchcalls.store.migrate import migrate
-from batchcalls.store.records import batch_row, call_rows
+from batchcalls.store.sql import schema, sqlite
+from batchcalls.store.sql.mapping import batch_row, call_rows
+from batchcalls.store.sql.migrate import migrate
 from tests.store.changes import NOW_US, submitted
 
 

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Engine, insert
 
-from batchcalls.store import schema, sqlite
-from batchcalls.store.migrate import NewerDatabase, migrate
+from batchcalls.store.sql import schema, sqlite
+from batchcalls.store.sql.migrate import NewerDatabase, migrate
 
 
 @pytest.fixture

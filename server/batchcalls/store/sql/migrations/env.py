@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from batchcalls.store.schema import metadata
+from batchcalls.store.sql.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

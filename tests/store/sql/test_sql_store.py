@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from batchcalls.store import queries
-from batchcalls.store.migrate import NewerDatabase
-from batchcalls.store.store import Store, StoreFailure, UnsupportedDatabase
+from batchcalls.store.contract import StoreFailure
+from batchcalls.store.sql import queries
+from batchcalls.store.sql.migrate import NewerDatabase
+from batchcalls.store.sql.sql_store import SqlStore, UnsupportedDatabase
 from tests.store.changes import Books, completed, dialed, submitted
 
 
@@ -17,7 +18,7 @@ def url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def fill_disk(store: Store) -> None:
+def fill_disk(store: SqlStore) -> None:
     """Let the writer's database grow no more."""
 
     def stop_growing(connection: Connection) -> None:
@@ -27,7 +28,7 @@ def fill_disk(store: Store) -> None:
     store.read_latest(stop_growing)
 
 
-def empty_disk(store: Store) -> None:
+def empty_disk(store: SqlStore) -> None:
     def grow(connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000").close()
 
@@ -37,14 +38,14 @@ def empty_disk(store: Store) -> None:
 def test_what_was_committed_is_there_for_the_next_process(tmp_path: Path) -> None:
     """A reopened store knows its batches, and those that aren't final can be written to."""
     books = Books()
-    store = Store.open(url(tmp_path / "calls.db"))
+    store = SqlStore.open(url(tmp_path / "calls.db"))
     group = books.group(submitted("batch_a", calls=1), submitted("batch_b", calls=1))
     store.commit(group)
     store.commit(books.group(dialed(batch_id="batch_a")))
     store.commit(books.group(completed(batch_id="batch_a")))
     store.close()
 
-    again = Store.open(url(tmp_path / "calls.db"))
+    again = SqlStore.open(url(tmp_path / "calls.db"))
     assert again.unfinished_batches() == [group.batches["batch_b"]]
     again.commit(books.group(dialed(batch_id="batch_b")))
     again.close()
@@ -52,7 +53,7 @@ def test_what_was_committed_is_there_for_the_next_process(tmp_path: Path) -> Non
 
 def test_a_full_disk_is_a_store_failure_and_nothing_is_written(tmp_path: Path) -> None:
     """The same group passes, unchanged, when there is room again."""
-    store = Store.open(url(tmp_path / "calls.db"))
+    store = SqlStore.open(url(tmp_path / "calls.db"))
     group = Books().group(submitted(calls=5_000))
     fill_disk(store)
     with pytest.raises(StoreFailure, match="full"):
@@ -67,7 +68,7 @@ def test_a_full_disk_is_a_store_failure_and_nothing_is_written(tmp_path: Path) -
 def test_the_probe_tells_whether_the_store_can_commit(tmp_path: Path) -> None:
     """It writes for real: it passes on a good disk, as often as you like, and on no other."""
     path = tmp_path / "calls.db"
-    store = Store.open(url(path))
+    store = SqlStore.open(url(path))
     store.probe(1)
     store.probe(2)
     store.read_latest(lambda write: write.exec_driver_sql("PRAGMA query_only = ON").close())
@@ -78,7 +79,7 @@ def test_the_probe_tells_whether_the_store_can_commit(tmp_path: Path) -> None:
 
 def test_the_probe_fails_on_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
     """Room for a single row isn't room for a group: the store isn't well before it can take one."""
-    store = Store.open(url(tmp_path / "calls.db"))
+    store = SqlStore.open(url(tmp_path / "calls.db"))
     fill_disk(store)
     with pytest.raises(StoreFailure, match="full"):
         store.probe(1)
@@ -89,7 +90,7 @@ def test_the_probe_fails_on_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
 
 def test_an_empty_group_costs_nothing() -> None:
     """Where there is nothing to write no transaction begins."""
-    store = Store.open("sqlite://")
+    store = SqlStore.open("sqlite://")
     store.read_latest(lambda write: write.exec_driver_sql("PRAGMA query_only = ON").close())
     assert store.commit(Books().group()).payloads == []
     store.close()
@@ -98,7 +99,7 @@ def test_an_empty_group_costs_nothing() -> None:
 @pytest.mark.parametrize("read", ["read", "read_latest"])
 def test_a_read_that_fails_is_a_store_failure(read: str) -> None:
     """Callers needn't know what the database calls its errors."""
-    store = Store.open("sqlite://")
+    store = SqlStore.open("sqlite://")
     with pytest.raises(StoreFailure, match="no such table"):
         getattr(store, read)(lambda reader: reader.exec_driver_sql("SELECT * FROM nowhere"))
     store.close()
@@ -110,20 +111,20 @@ def test_a_database_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text("a letter to my bank, which is long enough to be no database header at all")
     for _ in range(2):
         with pytest.raises(StoreFailure, match=r"calls\.db can't be opened"):
-            Store.open(url(path))
+            SqlStore.open(url(path))
     assert path.read_text().startswith("a letter")
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     """The server makes files, not folders: a misspelt path is told at once."""
     with pytest.raises(StoreFailure, match="nowhere"):
-        Store.open(url(tmp_path / "nowhere" / "calls.db"))
+        SqlStore.open(url(tmp_path / "nowhere" / "calls.db"))
 
 
 def test_a_newer_database_is_refused_and_its_lock_is_free(tmp_path: Path) -> None:
     """An older program doesn't touch it, and doesn't keep the newer one out."""
     path = tmp_path / "calls.db"
-    store = Store.open(url(path))
+    store = SqlStore.open(url(path))
 
     def come_from_the_future(connection: Connection) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
@@ -133,20 +134,20 @@ def test_a_newer_database_is_refused_and_its_lock_is_free(tmp_path: Path) -> Non
     store.close()
     for _ in range(2):
         with pytest.raises(NewerDatabase, match="9999"):
-            Store.open(url(path))
+            SqlStore.open(url(path))
 
 
 def test_only_sqlite_is_supported() -> None:
     """Another dialect is refused by name, with the form that works."""
     with pytest.raises(UnsupportedDatabase, match=r"postgresql .*sqlite:///FILE"):
-        Store.open("postgresql://localhost/calls")
+        SqlStore.open("postgresql://localhost/calls")
 
 
 def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
     """After the first close the file is free for others; the second does nothing."""
-    store = Store.open(url(tmp_path / "calls.db"))
+    store = SqlStore.open(url(tmp_path / "calls.db"))
     store.close()
-    other = Store.open(url(tmp_path / "calls.db"))
+    other = SqlStore.open(url(tmp_path / "calls.db"))
     store.close()
     other.close()
 
@@ -155,4 +156,4 @@ def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
 def test_a_url_that_leads_to_no_file_is_refused(database: str) -> None:
     """The message says what a database URL looks like."""
     with pytest.raises(UnsupportedDatabase, match="sqlite:///FILE"):
-        Store.open(database)
+        SqlStore.open(database)

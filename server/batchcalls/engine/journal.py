@@ -26,12 +26,12 @@ import trio
 
 from batchcalls.clock import Clock
 from batchcalls.core.changes import BatchSubmitted, Change
+from batchcalls.core.effects import Effects
 from batchcalls.core.ledger import Ledger
 from batchcalls.core.lifecycle import IllegalStep
 from batchcalls.core.model import Batch, Event
 from batchcalls.errors import BatchCallsError, Conflict, Reason, Unavailable, WrongState
-from batchcalls.store.group import Committed, Group, Refusal, Write
-from batchcalls.store.store import Query, Store, StoreFailure
+from batchcalls.store.contract import Committed, Group, Refusal, Store, StoreFailure
 
 T = TypeVar("T")
 Done = Callable[[BatchCallsError | None], None]
@@ -65,9 +65,9 @@ class Listener(Protocol):
     """Who is told what became durable, in order, before anybody else."""
 
     def committed(
-        self, changes: Sequence[Change], events: Sequence[Published], batches: Sequence[Batch], /
+        self, writes: Sequence[Effects], events: Sequence[Published], batches: Sequence[Batch], /
     ) -> None:
-        """The changes are durable. Must not raise and not wait."""
+        """These effects are durable. Must not raise and not wait."""
 
     def health_changed(self, *, healthy: bool) -> None:
         """The store stopped, or began again, to commit."""
@@ -82,7 +82,7 @@ class _Entry:
 
 @dataclass(slots=True)
 class _Read:
-    query: Query[Any]
+    ask: Callable[[], Any]
     done: Callable[[Any], None]
 
 
@@ -196,9 +196,9 @@ class Journal:
         if answer[0] is not None:
             raise answer[0]
 
-    def read(self, query: Query[T], done: Callable[[T], None]) -> None:
-        """Queue a read; ``done`` gets its result in step with the commits."""
-        self._reads.append(_Read(query, done))
+    def read(self, ask: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Queue a read of the store; ``done`` gets its result in step with the commits."""
+        self._reads.append(_Read(ask, done))
         self._work.set()
 
     async def flushed(self) -> None:
@@ -239,16 +239,13 @@ class Journal:
         if not reads:
             return
         try:
-            results = await self._run_sync(self._read_all, reads)
+            results = await self._run_sync(_ask_all, reads)
         except StoreFailure as failure:
             self._reads = reads + self._reads
             await self._wait_for_store(failure)
         else:
             for read, result in zip(reads, results, strict=True):
                 read.done(result)
-
-    def _read_all(self, reads: list[_Read]) -> list[Any]:
-        return [self._store.read_latest(read.query) for read in reads]
 
     def _fold(self, entries: list[_Entry]) -> _Fold:
         """Apply the changes to forks; those that a ledger refuses are left out.
@@ -258,30 +255,30 @@ class Journal:
         fold = _Fold()
         for entry in entries:
             try:
-                events = self._apply(entry.change, fold.forks)
+                effects = self._apply(entry.change, fold.forks)
             except BatchCallsError as error:
                 if entry.is_fact:
                     raise AssertionError(f"a fact was refused: {entry.change}") from error
                 fold.answers.append((entry, error))
             else:
-                fold.group.writes.append(Write(entry.change, events))
+                fold.group.writes.append(effects)
                 fold.answers.append((entry, None))
         fold.group.batches = {batch_id: fork.snapshot() for batch_id, fork in fold.forks.items()}
         return fold
 
-    def _apply(self, change: Change, forks: dict[str, Ledger]) -> Sequence[Event]:
+    def _apply(self, change: Change, forks: dict[str, Ledger]) -> Effects:
         ledger = forks.get(change.batch_id)
         if ledger is None:
             ledger = self._fork(change)
         elif isinstance(change, BatchSubmitted):
             raise _taken(change, ledger)
         try:
-            events = ledger.apply(change)
+            effects = ledger.apply(change)
         except IllegalStep as error:
             message = f"batch {change.batch_id}: {error}"
             raise WrongState(message, reason=Reason.WRONG_STATE) from error
         forks[change.batch_id] = ledger
-        return events
+        return effects
 
     def _fork(self, change: Change) -> Ledger:
         ledger = self._ledgers.get(change.batch_id)
@@ -300,13 +297,12 @@ class Journal:
             self._install(batch.batch_id, fold.forks)
         writes = group.writes
         if refused:
-            writes = [write for write in writes if write.change.batch_id not in refused]
-        events = [event for write in writes for event in write.events]
+            writes = [effects for effects in writes if effects.batch_id not in refused]
+        events = [event for effects in writes for event in effects.events]
         assert len(events) == len(committed.payloads), "each event that was written has a payload"
         published = list(map(Published, events, committed.payloads))
-        changes = [write.change for write in writes]
         for listener in self._listeners:
-            listener.committed(changes, published, batches)
+            listener.committed(writes, published, batches)
         for entry, error in fold.answers:
             if entry.done is not None:
                 entry.done(_refusal(entry.change, committed) or error)
@@ -347,6 +343,10 @@ class Journal:
             log.warning("store_health_changed", healthy=healthy)
             for listener in self._listeners:
                 listener.health_changed(healthy=healthy)
+
+
+def _ask_all(reads: list[_Read]) -> list[Any]:
+    return [read.ask() for read in reads]
 
 
 def _store_unavailable() -> Unavailable:

@@ -1,24 +1,30 @@
-"""The store: one database, opened, migrated, locked, written in groups and read.
-
-It decides nothing. All its methods block; the journal calls the writing ones from one
-thread at a time, readers may call ``read`` from any number of threads.
-"""
+"""The store on SQL: one database, opened, migrated, locked, written in groups and read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, delete, insert
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
-from batchcalls.core.model import Batch
-from batchcalls.store import queries, sqlite
-from batchcalls.store.group import Committed, Group
-from batchcalls.store.migrate import migrate
-from batchcalls.store.schema import heartbeat
-from batchcalls.store.writer import Writer
+from batchcalls.core.model import Batch, BatchStatus, Call, CallStatus, EventType, Outcome
+from batchcalls.store.contract import (
+    BatchPage,
+    CallPage,
+    Committed,
+    EventPage,
+    Group,
+    OpenCall,
+    QueueHead,
+    Store,
+    StoreFailure,
+)
+from batchcalls.store.sql import queries, sqlite
+from batchcalls.store.sql.migrate import migrate
+from batchcalls.store.sql.schema import heartbeat
+from batchcalls.store.sql.writer import Writer
 
 T = TypeVar("T")
 Query = Callable[[Connection], T]
@@ -26,10 +32,6 @@ Query = Callable[[Connection], T]
 
 _BALLAST: Final = bytes(512 * 1024)
 """A probe writes more than a group does: on a disk that is nearly full a small one would pass."""
-
-
-class StoreFailure(Exception):
-    """The store can't commit or read now (disk full, I/O error); nothing was written."""
 
 
 class UnsupportedDatabase(Exception):
@@ -48,8 +50,8 @@ def _sqlite_url(database: str) -> URL:
     return url
 
 
-class Store:
-    """One database. Make it with ``open``; close it when nothing uses it any more."""
+class SqlStore(Store):
+    """One database. Make it with ``open``."""
 
     def __init__(self, writer: Engine, readers: Engine, lock: sqlite.FileLock | None) -> None:
         self._engine = writer
@@ -58,10 +60,10 @@ class Store:
         self._writer = Writer()
 
     def __repr__(self) -> str:
-        return f"<Store {self._engine.url} {self._writer!r}>"
+        return f"<SqlStore {self._engine.url} {self._writer!r}>"
 
     @classmethod
-    def open(cls, database: str) -> Store:
+    def open(cls, database: str) -> SqlStore:
         """Open the database behind a SQLAlchemy URL; create and migrate it as needed.
 
         Raises:
@@ -88,22 +90,23 @@ class Store:
         return cls(writer, readers, lock)
 
     def unfinished_batches(self) -> list[Batch]:
-        """All batches that aren't final; from now on they can be written to."""
+        """All batches that aren't final; the writer knows their keys from now on."""
         found = self.read(queries.unfinished_batches)
         for key, batch in found:
             self._writer.know(batch.batch_id, key)
         return [batch for _, batch in found]
 
-    def key(self, batch_id: str) -> int:
-        """The key of a batch, for queries that take one; until it is forgotten."""
-        return self._writer.key(batch_id)
+    def open_calls(self, batch_id: str) -> list[OpenCall]:
+        """The calls with an intent and no outcome."""
+        key = self._writer.key(batch_id)
+        return self.read(lambda read: queries.open_calls(read, key, batch_id))
 
-    def forget(self, batch_id: str) -> None:
-        """Nobody will read or write that batch by its key any more."""
-        self._writer.forget(batch_id)
+    def is_empty(self) -> bool:
+        """Whether no batch was ever stored."""
+        return self.read(queries.is_empty)
 
     def commit(self, group: Group) -> Committed:
-        """Write a group durably, all or nothing. An empty one costs nothing.
+        """Write a group in one transaction.
 
         Raises:
           StoreFailure: nothing was written; the same group may be tried again.
@@ -121,12 +124,78 @@ class Store:
         self._writer.committed(result)
         return result
 
+    def forget(self, batch_id: str) -> None:
+        """Forget the key of a batch that is final."""
+        self._writer.forget(batch_id)
+
+    def queue_head(
+        self, batch_id: str, *, now_us: int, after: tuple[float, ...] | None, limit: int
+    ) -> QueueHead:
+        """What waits first, as the last commit left it."""
+        key = self._writer.key(batch_id)
+        return self.read_latest(
+            lambda read: queries.queue_head(read, key, now_us=now_us, after=after, limit=limit)
+        )
+
+    def undialed_calls(self, batch_id: str, *, limit: int) -> list[tuple[int, CallStatus]]:
+        """What waits, in no order, as the last commit left it."""
+        key = self._writer.key(batch_id)
+        return self.read_latest(lambda read: queries.undialed_calls(read, key, limit=limit))
+
+    def batch(self, batch_id: str) -> Batch | None:
+        """The batch with that id."""
+        return self.read(lambda read: queries.batch(read, batch_id))
+
+    def batch_of_request(self, request_id: str) -> Batch | None:
+        """The batch that the request with that id made."""
+        return self.read(lambda read: queries.batch_of_request(read, request_id))
+
+    def batch_page(
+        self, *, cursor: str = "", limit: int, statuses: Collection[BatchStatus] = ()
+    ) -> BatchPage:
+        """Batches, newest first."""
+        return self.read(
+            lambda read: queries.batch_page(read, cursor=cursor, limit=limit, statuses=statuses)
+        )
+
+    def call(self, batch_id: str, position: int) -> Call | None:
+        """One call with its attempts."""
+        return self.read(lambda read: queries.call(read, batch_id, position))
+
+    def call_page(
+        self,
+        batch_id: str,
+        *,
+        after: int = -1,
+        limit: int,
+        statuses: Collection[CallStatus] = (),
+        outcomes: Collection[Outcome] = (),
+    ) -> CallPage:
+        """Calls by position."""
+        return self.read(
+            lambda read: queries.call_page(
+                read, batch_id, after=after, limit=limit, statuses=statuses, outcomes=outcomes
+            )
+        )
+
+    def event_page(
+        self, batch_id: str, *, after: int = 0, limit: int, types: Collection[EventType] = ()
+    ) -> EventPage | None:
+        """Events by sequence."""
+        return self.read(
+            lambda read: queries.event_page(read, batch_id, after=after, limit=limit, types=types)
+        )
+
+    def earliest_due_us(self) -> int:
+        """When the retry that is due first is due."""
+        return self.read(queries.earliest_due_us)
+
     def read_latest(self, query: Query[T]) -> T:
-        """Read what the last commit left, on the writer's own connection."""
+        """Run a query on the writer's own connection, behind the last commit."""
         return self._read(self._engine, query)
 
     def read(self, query: Query[T]) -> T:
-        """Read one snapshot, from any thread. Raises ``StoreFailure``."""
+        """Run a query on a connection of the readers, as one snapshot."""
         return self._read(self._readers, query)
 
     def _read(self, engine: Engine, query: Query[T]) -> T:

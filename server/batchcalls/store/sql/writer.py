@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from sqlalchemy import Connection, insert, or_, select
 
 from batchcalls.core.changes import BatchSubmitted
+from batchcalls.core.effects import Effects
 from batchcalls.core.model import BatchSpec
-from batchcalls.store import statements
-from batchcalls.store.group import Committed, Group, Refusal, Write
-from batchcalls.store.records import account_row, batch_row, call_rows
-from batchcalls.store.rows import Rows
-from batchcalls.store.schema import batches
-from batchcalls.store.statements import prepared
+from batchcalls.store.contract import Committed, Group, Refusal
+from batchcalls.store.sql import statements
+from batchcalls.store.sql.changeset import Changeset
+from batchcalls.store.sql.mapping import account_row, batch_row, call_rows
+from batchcalls.store.sql.schema import batches
+from batchcalls.store.sql.statements import prepared
 from batchcalls.wire.state import event_to_proto
+
+
+@dataclass(slots=True)
+class Written(Committed):
+    """What a transaction wrote, with the keys of the batches that it ``created``."""
+
+    created: dict[str, int] = field(default_factory=dict)
 
 
 class Writer:
@@ -28,33 +38,33 @@ class Writer:
         """Tell the key of a batch that an earlier process stored."""
         self._keys[batch_id] = key
 
-    def key(self, batch_id: str) -> int:
-        """The key of a batch."""
-        return self._keys[batch_id]
+    def key(self, batch_id: str) -> int | None:
+        """The key of a batch; None once it is forgotten."""
+        return self._keys.get(batch_id)
 
     def forget(self, batch_id: str) -> None:
         """Nobody will ask for that batch's key any more: it is final, and everybody knows."""
         self._keys.pop(batch_id, None)
 
-    def write(self, connection: Connection, group: Group) -> Committed:
+    def write(self, connection: Connection, group: Group) -> Written:
         """Write the group. Until ``committed``, the writer itself is as before."""
-        result = Committed()
-        rows = Rows()
-        for write in group.writes:
-            if isinstance(write.change, BatchSubmitted):
-                self._submit(connection, write.change, group, result)
-            if write.change.batch_id not in result.refused:
-                self._collect(write, rows, result)
-        rows.execute(connection)
+        result = Written()
+        changeset = Changeset()
+        for effects in group.writes:
+            if effects.submitted is not None:
+                self._submit(connection, effects.submitted, group, result)
+            if effects.batch_id not in result.refused:
+                self._collect(effects, changeset, result)
+        changeset.execute(connection)
         self._update_batches(connection, group, result)
         return result
 
-    def committed(self, result: Committed) -> None:
+    def committed(self, result: Written) -> None:
         """The transaction that had this result is durable."""
         self._keys |= result.created
 
     def _submit(
-        self, connection: Connection, change: BatchSubmitted, group: Group, result: Committed
+        self, connection: Connection, change: BatchSubmitted, group: Group, result: Written
     ) -> None:
         taken = _taken(connection, change.spec)
         if taken is not None:
@@ -67,13 +77,13 @@ class Writer:
         rows = list(call_rows(inserted[0], change))
         prepared(statements.INSERT_CALLS, connection.dialect).execute(connection, rows)
 
-    def _collect(self, write: Write, rows: Rows, result: Committed) -> None:
-        key = self._key(write.change.batch_id, result)
-        rows.add(key, write.change)
-        for event in write.events:
+    def _collect(self, effects: Effects, changeset: Changeset, result: Written) -> None:
+        key = self._key(effects.batch_id, result)
+        changeset.add(key, effects)
+        for event in effects.events:
             payload = event_to_proto(event).SerializeToString()
             result.payloads.append(payload)
-            rows.add_event(
+            changeset.add_event(
                 {
                     "batch_key": key,
                     "sequence": event.sequence,
@@ -82,7 +92,7 @@ class Writer:
                 }
             )
 
-    def _update_batches(self, connection: Connection, group: Group, result: Committed) -> None:
+    def _update_batches(self, connection: Connection, group: Group, result: Written) -> None:
         rows = [
             {"k": self._key(batch.batch_id, result)}
             | {f"new_{column}": value for column, value in account_row(batch).items()}
@@ -92,7 +102,7 @@ class Writer:
         if rows:
             prepared(statements.UPDATE_BATCHES, connection.dialect).execute(connection, rows)
 
-    def _key(self, batch_id: str, result: Committed) -> int:
+    def _key(self, batch_id: str, result: Written) -> int:
         return result.created.get(batch_id) or self._keys[batch_id]
 
 

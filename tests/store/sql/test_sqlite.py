@@ -13,16 +13,16 @@ import sqlalchemy
 from sqlalchemy import Engine, insert
 from sqlalchemy.exc import IntegrityError
 
-from batchcalls.store import schema, sqlite
-from batchcalls.store.migrate import migrate
-from batchcalls.store.sqlite import DatabaseInUse, FileLock
-from batchcalls.store.store import Store
+from batchcalls.store.sql import schema, sqlite
+from batchcalls.store.sql.migrate import migrate
+from batchcalls.store.sql.sql_store import SqlStore
+from batchcalls.store.sql.sqlite import DatabaseInUse, FileLock
 
 BEAT = {"heartbeat_key": 1, "time_us": 1, "ballast": b""}
 OTHER_SERVER = """
 import sys
-from batchcalls.store.store import Store
-store = Store.open(sys.argv[1])
+from batchcalls.store.sql.sql_store import SqlStore
+store = SqlStore.open(sys.argv[1])
 print("open", flush=True)
 sys.stdin.read()
 """
@@ -109,20 +109,20 @@ def test_a_transaction_that_fails_is_taken_back(engines: tuple[Engine, Engine]) 
 def test_a_second_server_is_refused(tmp_path: Path) -> None:
     """One file belongs to one server; the refusal names the file and the way out."""
     path = tmp_path / "calls.db"
-    store = Store.open(url(path))
+    store = SqlStore.open(url(path))
     with pytest.raises(DatabaseInUse, match=f"another server is using {path}.*--database"):
-        Store.open(url(path))
+        SqlStore.open(url(path))
     store.close()
-    Store.open(url(path)).close()
+    SqlStore.open(url(path)).close()
 
 
 def test_a_second_server_is_refused_by_whatever_name(tmp_path: Path) -> None:
     """A symbolic link to the file is the same file."""
     path, link = tmp_path / "calls.db", tmp_path / "link.db"
     link.symlink_to(path)
-    store = Store.open(url(path))
+    store = SqlStore.open(url(path))
     with pytest.raises(DatabaseInUse):
-        Store.open(url(link))
+        SqlStore.open(url(link))
     store.close()
 
 
@@ -131,9 +131,9 @@ def test_the_lock_holds_across_processes_and_dies_with_its_own(tmp_path: Path) -
     path = tmp_path / "calls.db"
     with start_other_server(path) as other:
         with pytest.raises(DatabaseInUse):
-            Store.open(url(path))
+            SqlStore.open(url(path))
         other.kill()
-    Store.open(url(path)).close()
+    SqlStore.open(url(path)).close()
 
 
 def test_other_files_are_other_servers(tmp_path: Path) -> None:
@@ -147,6 +147,6 @@ def test_other_files_are_other_servers(tmp_path: Path) -> None:
 def test_a_database_in_memory_has_no_file(database: str) -> None:
     """In memory there is nothing to lock: as many servers as you like."""
     assert sqlite.database_path(sqlalchemy.make_url(database)) is None
-    first, second = Store.open(database), Store.open(database)
+    first, second = SqlStore.open(database), SqlStore.open(database)
     first.close()
     second.close()

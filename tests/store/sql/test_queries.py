@@ -16,11 +16,11 @@ from sqlalchemy import Connection, insert
 
 from batchcalls.core.lane import QueuedCall
 from batchcalls.core.model import BatchStatus, CallStatus, EventType, Outcome
-from batchcalls.store import queries, schema
-from batchcalls.store.queries import QueueHead
-from batchcalls.store.records import batch_row, call_rows, spec_record
-from batchcalls.store.store import Store
-from batchcalls.wire.spec import call_spec_to_proto
+from batchcalls.store.contract import CallPage, QueueHead
+from batchcalls.store.sql import queries, schema
+from batchcalls.store.sql.mapping import batch_row, call_rows
+from batchcalls.store.sql.sql_store import SqlStore
+from batchcalls.wire.spec import call_spec_to_proto, stored_call_spec
 from tests.store.changes import (
     NOW_US,
     SECOND_US,
@@ -59,13 +59,13 @@ PLACES = st.lists(st.one_of(PENDING, RETRYING, ELSEWHERE), max_size=25)
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    store = Store.open("sqlite://")
+def store() -> Iterator[SqlStore]:
+    store = SqlStore.open("sqlite://")
     yield store
     store.close()
 
 
-def fill(store: Store, places: Sequence[Place]) -> tuple[int, str]:
+def fill(store: SqlStore, places: Sequence[Place]) -> tuple[int, str]:
     """Store a batch whose calls stand at those places; return its key and id."""
     batch_id = f"batch_{next(_BATCHES)}"
     group = Books().group(submitted(batch_id, calls=len(places) + 1))
@@ -109,7 +109,7 @@ def positions(found: Sequence[QueuedCall]) -> list[int]:
 @settings(max_examples=40)
 @given(places=PLACES, limit=st.integers(1, 30))
 def test_the_head_of_the_queue_is_the_head_of_a_plain_sort(
-    store: Store, places: list[Place], limit: int
+    store: SqlStore, places: list[Place], limit: int
 ) -> None:
     """Ready: by priority, retries first, by position. Waiting: by due time. Complete: all of it."""
     key, _ = fill(store, places)
@@ -125,7 +125,7 @@ def test_the_head_of_the_queue_is_the_head_of_a_plain_sort(
         assert head.waiting_complete == (len(later) < limit)
         for call in [*head.ready, *head.waiting]:
             assert call.priority == places[call.position].priority
-            assert spec_record(call.spec) == call_spec(call.position, priority=call.priority)
+            assert stored_call_spec(call.spec) == call_spec(call.position, priority=call.priority)
 
 
 def _plainly_ready(places: Sequence[Place]) -> list[int]:
@@ -147,7 +147,7 @@ def _plainly_waiting(places: Sequence[Place]) -> list[tuple[int, int]]:
 
 @given(places=PLACES, limit=st.integers(1, 30))
 def test_undialed_calls_are_the_pending_and_the_retrying(
-    store: Store, places: list[Place], limit: int
+    store: SqlStore, places: list[Place], limit: int
 ) -> None:
     """Each with its status, up to the limit, and none twice."""
     key, _ = fill(store, places)
@@ -168,7 +168,7 @@ def test_undialed_calls_are_the_pending_and_the_retrying(
     outcomes=st.sets(st.sampled_from([Outcome.BUSY, Outcome.COMPLETED, Outcome.FAILED])),
 )
 def test_pages_of_calls_are_complete_and_without_repeats(
-    store: Store,
+    store: SqlStore,
     places: list[Place],
     limit: int,
     statuses: set[CallStatus],
@@ -179,19 +179,13 @@ def test_pages_of_calls_are_complete_and_without_repeats(
     found: list[int] = []
     after: int | None = -1
     while after is not None:
-        page, after = store.read(
-            partial(
-                queries.call_page,
-                batch_id=batch_id,
-                after=after,
-                limit=limit,
-                statuses=statuses,
-                outcomes=outcomes,
-            )
+        page = store.call_page(
+            batch_id, after=after, limit=limit, statuses=statuses, outcomes=outcomes
         )
-        assert len(page) == limit or after is None
+        after = page.next_after
+        assert len(page.calls) == limit or after is None
         assert len(found) <= len(places)
-        found += [call.position for call in page]
+        found += [call.position for call in page.calls]
     assert found == [
         position
         for position, place in enumerate(places)
@@ -201,8 +195,8 @@ def test_pages_of_calls_are_complete_and_without_repeats(
 
 
 @pytest.fixture(scope="module")
-def batches() -> Iterator[Store]:
-    store = Store.open("sqlite://")
+def batches() -> Iterator[SqlStore]:
+    store = SqlStore.open("sqlite://")
     for number in range(7):
         books, name = Books(), f"batch_{number}"
         store.commit(books.group(submitted(name, calls=1)))
@@ -224,32 +218,30 @@ def batches() -> Iterator[Store]:
     ],
 )
 def test_pages_of_batches_are_complete_and_without_repeats(
-    batches: Store, limit: int, statuses: tuple[BatchStatus, ...], expected: list[int]
+    batches: SqlStore, limit: int, statuses: tuple[BatchStatus, ...], expected: list[int]
 ) -> None:
     """Newest first, whatever the filter and the size of the pages."""
     found: list[str] = []
-    before: int | None = None
+    cursor = ""
     while True:
-        page, before = batches.read(
-            partial(queries.batch_page, before=before, limit=limit, statuses=statuses)
-        )
-        found += [batch.batch_id for batch in page]
-        if before is None:
+        page = batches.batch_page(cursor=cursor, limit=limit, statuses=statuses)
+        found += [batch.batch_id for batch in page.batches]
+        cursor = page.next_cursor
+        if not cursor:
             break
     assert found == [f"batch_{number}" for number in expected]
 
 
-def test_unfinished_batches_are_those_that_have_not_ended(batches: Store) -> None:
-    """What recovery finds: oldest first, with the keys under which they are written."""
-    found = batches.read(queries.unfinished_batches)
-    assert [batch.batch_id for _, batch in found] == ["batch_0", "batch_2", "batch_4", "batch_6"]
-    assert [key for key, _ in found] == [batches.key(batch.batch_id) for _, batch in found]
+def test_unfinished_batches_are_those_that_have_not_ended(batches: SqlStore) -> None:
+    """What recovery finds, oldest first."""
+    found = batches.unfinished_batches()
+    assert [batch.batch_id for batch in found] == ["batch_0", "batch_2", "batch_4", "batch_6"]
 
 
 @pytest.fixture(scope="module")
-def log() -> Iterator[Store]:
+def log() -> Iterator[SqlStore]:
     """A batch of three calls with a log of nine events."""
-    store, books = Store.open("sqlite://"), Books()
+    store, books = SqlStore.open("sqlite://"), Books()
     store.commit(books.group(submitted(calls=3)))
     for position in range(2):
         store.commit(books.group(dialed(position)))
@@ -271,18 +263,14 @@ def log() -> Iterator[Store]:
     ],
 )
 def test_pages_of_events_are_complete_and_without_repeats(
-    log: Store, limit: int, types: tuple[EventType, ...], expected: list[int]
+    log: SqlStore, limit: int, types: tuple[EventType, ...], expected: list[int]
 ) -> None:
     """From any sequence on, each event that passes the filter comes once, in order."""
     for start in range(9):
         found: list[int] = []
         after = start
         while True:
-            page = log.read(
-                partial(
-                    queries.event_page, batch_id="batch_a", after=after, limit=limit, types=types
-                )
-            )
+            page = log.event_page("batch_a", after=after, limit=limit, types=types)
             assert page is not None
             assert (page.last_sequence, page.final) == (7, False)
             if not page.events:
@@ -292,34 +280,30 @@ def test_pages_of_events_are_complete_and_without_repeats(
         assert found == [sequence for sequence in expected if sequence > start]
 
 
-def test_an_ended_log_says_so(batches: Store) -> None:
+def test_an_ended_log_says_so(batches: SqlStore) -> None:
     """A reader at the end of a final batch's log knows that nothing will follow."""
-    page = batches.read(lambda read: queries.event_page(read, "batch_1", after=4, limit=9))
+    page = batches.event_page("batch_1", after=4, limit=9)
     assert page is not None
     assert (list(page.events), page.last_sequence, page.final) == ([], 4, True)
 
 
-def test_what_does_not_exist_is_none(log: Store) -> None:
+def test_what_does_not_exist_is_none(log: SqlStore) -> None:
     """No batch, no call, no log."""
-    assert log.read(lambda read: queries.batch(read, "batch_x")) is None
-    assert log.read(lambda read: queries.call(read, "batch_x", 0)) is None
-    assert log.read(lambda read: queries.call(read, "batch_a", 3)) is None
-    assert log.read(lambda read: queries.event_page(read, "batch_x", after=0, limit=9)) is None
-    assert log.read(lambda read: queries.call_page(read, "batch_x", after=-1, limit=9)) == (
-        [],
-        None,
-    )
+    assert log.batch("batch_x") is None
+    assert log.call("batch_x", 0) is None
+    assert log.call("batch_a", 3) is None
+    assert log.event_page("batch_x", limit=9) is None
+    assert log.call_page("batch_x", limit=9) == CallPage(calls=[], next_after=None)
 
 
-def test_open_calls_are_those_with_an_intent_and_no_outcome(store: Store) -> None:
+def test_open_calls_are_those_with_an_intent_and_no_outcome(store: SqlStore) -> None:
     """Each as it was before the dial, so that the next one gets the next number."""
-    fresh, books = Store.open("sqlite://"), Books()
+    fresh, books = SqlStore.open("sqlite://"), Books()
     fresh.commit(books.group(submitted(calls=4)))
     fresh.commit(books.group(dialed(0), dialed(1), dialed(2)))
     fresh.commit(books.group(completed(0), retried(1)))
     fresh.commit(books.group(dialed(1, number=2, dial=2)))
-    key = fresh.key("batch_a")
-    found = fresh.read(lambda read: queries.open_calls(read, key, "batch_a"))
+    found = fresh.open_calls("batch_a")
     assert [(each.call.position, each.call.attempts, each.call.dials) for each in found] == [
         (1, 1, 1),
         (2, 0, 0),
@@ -328,16 +312,15 @@ def test_open_calls_are_those_with_an_intent_and_no_outcome(store: Store) -> Non
     fresh.close()
 
 
-def test_a_call_comes_with_its_attempts(log: Store) -> None:
+def test_a_call_comes_with_its_attempts(log: SqlStore) -> None:
     """One call by its position, as the page shows it."""
-    page, _ = log.read(lambda read: queries.call_page(read, "batch_a", after=-1, limit=9))
-    assert [len(call.attempts) for call in page] == [1, 1, 1]
-    for call in page:
-        one = partial(queries.call, batch_id="batch_a", position=call.position)
-        assert log.read(one) == call
+    calls = log.call_page("batch_a", limit=9).calls
+    assert [len(call.attempts) for call in calls] == [1, 1, 1]
+    for call in calls:
+        assert log.call("batch_a", call.position) == call
 
 
-def test_the_head_of_a_long_queue_is_read_along_its_indexes(store: Store) -> None:
+def test_the_head_of_a_long_queue_is_read_along_its_indexes(store: SqlStore) -> None:
     """Fresh calls and later retries come in index order: what lies behind them costs nothing."""
     plans: list[list[str]] = []
 
@@ -359,21 +342,19 @@ def test_the_head_of_a_long_queue_is_read_along_its_indexes(store: Store) -> Non
 
 def test_the_earliest_due_retry_is_found_over_all_running_batches() -> None:
     """The metric of lateness: 0 while no retry waits."""
-    fresh, books = Store.open("sqlite://"), Books()
+    fresh, books = SqlStore.open("sqlite://"), Books()
     fresh.commit(books.group(submitted(calls=2)))
-    assert fresh.read(queries.earliest_due) == 0
+    assert fresh.earliest_due_us() == 0
     fresh.commit(books.group(dialed(0)))
     fresh.commit(books.group(retried(0)))
-    assert fresh.read(queries.earliest_due) == retried(0).due_time_us
+    assert fresh.earliest_due_us() == retried(0).due_time_us
     fresh.close()
 
 
-def test_canceled_calls_wait_no_more(store: Store) -> None:
+def test_canceled_calls_wait_no_more(store: SqlStore) -> None:
     """What the sweeper has swept it doesn't find again."""
-    fresh, books = Store.open("sqlite://"), Books()
+    fresh, books = SqlStore.open("sqlite://"), Books()
     fresh.commit(books.group(submitted(calls=3)))
-    key = fresh.key("batch_a")
     fresh.commit(books.group(canceled(0, 2)))
-    found = fresh.read(lambda read: queries.undialed_calls(read, key, limit=9))
-    assert found == [(1, CallStatus.PENDING)]
+    assert fresh.undialed_calls("batch_a", limit=9) == [(1, CallStatus.PENDING)]
     fresh.close()

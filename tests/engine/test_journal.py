@@ -7,7 +7,6 @@ from functools import partial
 
 import pytest
 import trio
-from sqlalchemy import Connection
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from batchcalls.clock import Clock
@@ -19,10 +18,10 @@ from batchcalls.core.changes import (
     CallEnded,
     CancelRequested,
 )
-from batchcalls.core.model import BatchStatus
+from batchcalls.core.effects import AttemptStep
+from batchcalls.core.model import BatchStatus, CallStatus
+from batchcalls.engine.journal import Journal, Replayed
 from batchcalls.errors import BatchCallsError, Conflict, Reason, Unavailable, WrongState
-from batchcalls.store import queries
-from batchcalls.store.journal import Journal, Replayed
 from batchcalls.v1 import event_pb2
 from batchcalls.wire.state import event_from_proto
 from tests.engine.world import Disk, FailingStore, Observer, wall_s
@@ -55,7 +54,7 @@ class Desk:
         return [len(group.writes) for group in self.store.groups]
 
     def last_sequence(self) -> int:
-        batch = self.store.read(lambda read: queries.batch(read, "batch_a"))
+        batch = self.store.batch("batch_a")
         return batch.last_sequence if batch else 0
 
 
@@ -150,7 +149,7 @@ async def test_events_are_published_in_order_as_they_are_stored(
         journal.record(completed(position))
     await journal.flushed()
     published = [one for commit in desk.observer.commits for one in commit]
-    page = desk.store.read(lambda read: queries.event_page(read, "batch_a", after=0, limit=99))
+    page = desk.store.event_page("batch_a", limit=99)
     assert page is not None
     assert [(one.event.sequence, one.payload) for one in published] == list(page.events)
     assert [one.event.sequence for one in published] == list(range(1, 12))
@@ -234,11 +233,6 @@ async def test_reads_are_in_step_with_commits(
     journal = await start(desk, nursery, calls=40)
     pairs: list[tuple[int, int]] = []
 
-    def last_sequence(read: Connection) -> int:
-        batch = queries.batch(read, "batch_a")
-        assert batch is not None
-        return batch.last_sequence
-
     def note(stored: int) -> None:
         batch = journal.batch("batch_a")
         assert batch is not None
@@ -246,7 +240,7 @@ async def test_reads_are_in_step_with_commits(
 
     for position in range(40):
         desk.propose(dialed(position))
-        journal.read(last_sequence, note)
+        journal.read(desk.last_sequence, note)
         for _ in range(position % 3):
             await trio.lowlevel.checkpoint()
     await journal.flushed()
@@ -261,13 +255,13 @@ async def test_a_read_that_fails_is_made_again(
     """Nobody who asked for a read goes without: it comes when the disk does."""
     journal = await start(desk, nursery)
     desk.store.failing_reads = True
-    found: list[int] = []
-    journal.read(lambda read: 7, found.append)
+    found: list[list[tuple[int, CallStatus]]] = []
+    journal.read(partial(desk.store.undialed_calls, "batch_a", limit=1), found.append)
     await trio.sleep(3)
     assert found == []
     desk.store.failing_reads = False
     await trio.sleep(3)
-    assert found == [7]
+    assert found == [[(0, CallStatus.PENDING)]]
 
 
 async def test_a_failing_read_is_a_failing_store(
@@ -276,7 +270,7 @@ async def test_a_failing_read_is_a_failing_store(
     """A disk that fails while it is read is no better: proposals are refused at once."""
     journal = await start(desk, nursery)
     desk.store.failing = True
-    journal.read(lambda read: 7, lambda _: None)
+    journal.read(partial(desk.store.undialed_calls, "batch_a", limit=1), lambda _: None)
     await trio.sleep(0.1)
     assert not journal.healthy
     desk.propose(PAUSE)
@@ -284,6 +278,12 @@ async def test_a_failing_read_is_a_failing_store(
 
 
 # A store that fails
+
+
+def steps(desk: Desk) -> list[tuple[AttemptStep, int]]:
+    """What became of attempts, durably, in order."""
+    told = [effects.attempt for effects in desk.observer.writes]
+    return [(one.step, one.position) for one in told if one is not None]
 
 
 async def test_facts_outlast_a_failing_store(
@@ -301,10 +301,11 @@ async def test_facts_outlast_a_failing_store(
     late: list[CallAnswered | CallEnded] = [completed(2), completed(1)]
     for fact in late:
         journal.record(fact)
-    assert desk.observer.changes[-1] == dialed(2)
+    assert steps(desk)[-1] == (AttemptStep.OPEN, 2)
     desk.store.failing = False
     await journal.flushed()
-    assert desk.observer.changes[-5:] == [*facts, *late]
+    end, answer = AttemptStep.END, AttemptStep.ANSWER
+    assert steps(desk)[-5:] == [(answer, 0), (end, 0), (answer, 1), (end, 2), (end, 1)]
     assert journal.batch("batch_a") is None
     assert desk.observer.batches["batch_a"].status is BatchStatus.COMPLETED
 

@@ -15,14 +15,13 @@ from batchcalls.core.model import (
     BatchSpec,
     BatchStatus,
     Call,
-    CallSpec,
     CallStatus,
     Counts,
     Outcome,
     attempt_id,
 )
-from batchcalls.store.statements import ACCOUNT_COLUMNS
-from batchcalls.v1 import batch_pb2, call_pb2, retry_config_pb2
+from batchcalls.store.sql.statements import ACCOUNT_COLUMNS
+from batchcalls.v1 import batch_pb2, retry_config_pb2
 from batchcalls.wire import spec as wire
 
 
@@ -125,11 +124,6 @@ def batch_record(row: Row[Any]) -> Batch:
     )
 
 
-def spec_record(blob: bytes) -> CallSpec:
-    """The spec of a call in its stored form."""
-    return wire.call_spec_from_proto(call_pb2.CallSpec.FromString(blob))
-
-
 def attempt_record(batch_id: str, row: Row[Any]) -> Attempt:
     """The attempt in a row of all columns of ``attempts``."""
     return Attempt(
@@ -152,7 +146,7 @@ def call_record(batch_id: str, row: Row[Any], attempts: Iterable[Row[Any]]) -> C
     return Call(
         batch_id=batch_id,
         position=row.position,
-        spec=spec_record(row.spec),
+        spec=wire.stored_call_spec(row.spec),
         status=CallStatus(row.status),
         outcome=Outcome(row.outcome) if row.outcome else None,
         attempts=tuple(attempt_record(batch_id, attempt) for attempt in attempts),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -11,7 +10,6 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, tuple
 
 from batchcalls.core.lane import QueuedCall
 from batchcalls.core.model import (
-    Attempt,
     Batch,
     BatchStatus,
     Call,
@@ -19,40 +17,9 @@ from batchcalls.core.model import (
     EventType,
     Outcome,
 )
-from batchcalls.store.records import attempt_record, batch_record, call_record
-from batchcalls.store.schema import attempts, batches, calls, events
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueHead:
-    """The first calls of a batch's queue; complete where the store has none beyond them.
-
-    When their retries are due, the store knows by the wall clock alone: ``due_s`` is left at 0.
-    """
-
-    ready: Sequence[QueuedCall]
-    ready_complete: bool
-    waiting: Sequence[QueuedCall]
-    waiting_complete: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCall:
-    """A call with an intent and no outcome."""
-
-    call: QueuedCall
-    attempt: Attempt
-    dial: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventPage:
-    """Stored events in order, as (sequence, serialized message), and where the log ends."""
-
-    events: Sequence[tuple[int, bytes]]
-    last_sequence: int
-    final: bool
-
+from batchcalls.store.contract import BatchPage, CallPage, EventPage, OpenCall, QueueHead
+from batchcalls.store.sql.mapping import attempt_record, batch_record, call_record
+from batchcalls.store.sql.schema import attempts, batches, calls, events
 
 _QUEUED_CALL = (
     calls.c.position,
@@ -74,7 +41,7 @@ def unfinished_batches(connection: Connection) -> list[tuple[int, Batch]]:
 
 def queue_head(
     connection: Connection,
-    key: int,
+    key: int | None,
     *,
     now_us: int,
     after: tuple[float, ...] | None,
@@ -98,7 +65,7 @@ def queue_head(
     )
 
 
-def _fresh_calls(connection: Connection, key: int, limit: int) -> list[QueuedCall]:
+def _fresh_calls(connection: Connection, key: int | None, limit: int) -> list[QueuedCall]:
     return _queued_calls(
         connection,
         and_(calls.c.batch_key == key, calls.c.status == CallStatus.PENDING.value),
@@ -107,7 +74,9 @@ def _fresh_calls(connection: Connection, key: int, limit: int) -> list[QueuedCal
     )
 
 
-def _ready_retries(connection: Connection, key: int, now_us: int, limit: int) -> list[QueuedCall]:
+def _ready_retries(
+    connection: Connection, key: int | None, now_us: int, limit: int
+) -> list[QueuedCall]:
     return _queued_calls(
         connection,
         and_(
@@ -121,7 +90,7 @@ def _ready_retries(connection: Connection, key: int, now_us: int, limit: int) ->
 
 
 def _waiting_calls(
-    connection: Connection, key: int, after: tuple[float, ...], limit: int
+    connection: Connection, key: int | None, after: tuple[float, ...], limit: int
 ) -> list[QueuedCall]:
     return _queued_calls(
         connection,
@@ -155,7 +124,7 @@ def _queued_calls(
     ]
 
 
-def earliest_due(connection: Connection) -> int:
+def earliest_due_us(connection: Connection) -> int:
     """When the retry that is due first, of all running batches, is due (µs); 0 if none waits."""
     running = select(batches.c.batch_key).where(
         batches.c.end_time_us == 0, batches.c.status == BatchStatus.RUNNING.value
@@ -166,7 +135,9 @@ def earliest_due(connection: Connection) -> int:
     return connection.scalar(earliest) or 0
 
 
-def undialed_calls(connection: Connection, key: int, *, limit: int) -> list[tuple[int, CallStatus]]:
+def undialed_calls(
+    connection: Connection, key: int | None, *, limit: int
+) -> list[tuple[int, CallStatus]]:
     """Up to ``limit`` calls that are pending or retrying, as pairs of position and status."""
     found: list[tuple[int, CallStatus]] = []
     for status in (CallStatus.PENDING, CallStatus.RETRYING):
@@ -179,7 +150,7 @@ def undialed_calls(connection: Connection, key: int, *, limit: int) -> list[tupl
     return found
 
 
-def open_calls(connection: Connection, key: int, batch_id: str) -> list[OpenCall]:
+def open_calls(connection: Connection, key: int | None, batch_id: str) -> list[OpenCall]:
     """The calls of a batch that have an intent without an outcome."""
     same_call = and_(
         attempts.c.batch_key == calls.c.batch_key, attempts.c.position == calls.c.position
@@ -200,7 +171,6 @@ def open_calls(connection: Connection, key: int, batch_id: str) -> list[OpenCall
                 dials=row.dials - 1,
             ),
             attempt=attempt_record(batch_id, row),
-            dial=row.dial,
         )
         for row in rows
     ]
@@ -218,22 +188,30 @@ def batch_of_request(connection: Connection, request_id: str) -> Batch | None:
     return batch_record(row) if row else None
 
 
+def is_empty(connection: Connection) -> bool:
+    """Whether there is no batch."""
+    return connection.scalar(select(batches.c.batch_key).limit(1)) is None
+
+
 def batch_page(
-    connection: Connection,
-    *,
-    before: int | None,
-    limit: int,
-    statuses: Collection[BatchStatus] = (),
-) -> tuple[list[Batch], int | None]:
-    """Batches, newest first, from key ``before`` down; and where the next page begins."""
+    connection: Connection, *, cursor: str, limit: int, statuses: Collection[BatchStatus]
+) -> BatchPage:
+    """Batches, newest first; the cursor is the key of the last batch of the page before."""
     query = select(batches).order_by(batches.c.batch_key.desc()).limit(limit + 1)
-    if before is not None:
-        query = query.where(batches.c.batch_key < before)
+    if cursor:
+        query = query.where(batches.c.batch_key < _key_of(cursor))
     if statuses:
         query = query.where(batches.c.status.in_([status.value for status in statuses]))
     rows = connection.execute(query).all()
-    following = rows[limit - 1].batch_key if len(rows) > limit else None
-    return [batch_record(row) for row in rows[:limit]], following
+    following = str(rows[limit - 1].batch_key) if len(rows) > limit else ""
+    return BatchPage(batches=[batch_record(row) for row in rows[:limit]], next_cursor=following)
+
+
+def _key_of(cursor: str) -> int:
+    key = int(cursor)
+    if not 0 < key < 2**63:
+        raise ValueError(f"{cursor} is no cursor of a page of batches")
+    return key
 
 
 def call(connection: Connection, batch_id: str, position: int) -> Call | None:
@@ -249,9 +227,9 @@ def call_page(
     *,
     after: int,
     limit: int,
-    statuses: Collection[CallStatus] = (),
-    outcomes: Collection[Outcome] = (),
-) -> tuple[list[Call], int | None]:
+    statuses: Collection[CallStatus],
+    outcomes: Collection[Outcome],
+) -> CallPage:
     """Calls in order of position beyond ``after``; and where the next page begins."""
     where = calls.c.position > after
     if statuses:
@@ -260,7 +238,7 @@ def call_page(
         where = and_(where, calls.c.outcome.in_([outcome.value for outcome in outcomes]))
     found = _calls(connection, _key(connection, batch_id), batch_id, where, limit + 1)
     following = found[limit - 1].position if len(found) > limit else None
-    return found[:limit], following
+    return CallPage(calls=found[:limit], next_after=following)
 
 
 def _calls(
@@ -292,7 +270,7 @@ def event_page(
     *,
     after: int,
     limit: int,
-    types: Collection[EventType] = (),
+    types: Collection[EventType],
 ) -> EventPage | None:
     """The events of a batch beyond sequence ``after``; None when there is no such batch."""
     owner = connection.execute(

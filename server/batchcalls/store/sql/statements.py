@@ -1,7 +1,7 @@
 """The statements that write, each made once.
 
 Every update of a call names the status that it leaves, and every end of an attempt wants it
-open: a row that isn't there is a bug of ours, which ``Rows.execute`` turns into an error that
+open: a row that isn't there is a bug of ours, which ``Changeset.execute`` turns into an error that
 takes the whole transaction back. Parameters that aren't columns have short names, so that
 they can't collide with columns.
 """
@@ -9,31 +9,22 @@ they can't collide with columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Dialect,
     bindparam,
     delete,
+    func,
     insert,
-    literal_column,
     update,
 )
 from sqlalchemy.sql.dml import UpdateBase
 
-from batchcalls.core.model import CallStatus, Outcome
-from batchcalls.store.schema import attempts, batches, calls, events
-
-
-def _word(word: StrEnum) -> ColumnElement[str]:
-    """A word of ours as part of the statement: what varies alone are parameters."""
-    return literal_column(f"'{word.value}'")
-
+from batchcalls.store.sql.schema import attempts, batches, calls, events
 
 _attempt = (
     (attempts.c.batch_key == bindparam("k"))
@@ -71,47 +62,17 @@ END_ATTEMPTS: Final = (
 )
 DELETE_ATTEMPTS: Final = delete(attempts).where(_open_attempt)
 
-DIAL_CALLS: Final = (
-    update(calls)
-    .where(_call & (calls.c.dials + literal_column("1") == bindparam("dial")))
-    .values(
-        status=_word(CallStatus.IN_PROGRESS),
-        attempts=bindparam("n"),
-        dials=bindparam("dial"),
-        due_time_us=literal_column("0"),
-        update_time_us=bindparam("at"),
-    )
-)
 MOVE_CALLS: Final = (
     update(calls)
-    .where(_call)
+    .where(_call & (calls.c.dials == func.coalesce(bindparam("dials_before"), calls.c.dials)))
     .values(
         status=bindparam("target"),
-        outcome=bindparam("result"),
+        attempts=func.coalesce(bindparam("tries"), calls.c.attempts),
+        dials=func.coalesce(bindparam("dial"), calls.c.dials),
+        outcome=func.coalesce(bindparam("result"), calls.c.outcome),
         due_time_us=bindparam("due"),
         update_time_us=bindparam("at"),
         end_time_us=bindparam("end"),
-    )
-)
-RETURN_CALLS: Final = (
-    update(calls)
-    .where(_call)
-    .values(
-        status=bindparam("target"),
-        attempts=bindparam("n"),
-        due_time_us=bindparam("due"),
-        update_time_us=bindparam("at"),
-    )
-)
-CANCEL_CALLS: Final = (
-    update(calls)
-    .where(_call)
-    .values(
-        status=_word(CallStatus.CANCELED),
-        outcome=_word(Outcome.CANCELED),
-        due_time_us=literal_column("0"),
-        update_time_us=bindparam("at"),
-        end_time_us=bindparam("at"),
     )
 )
 
