@@ -5,6 +5,7 @@ It reads the Markdown that the project uses, not all that there is.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class Document:
     path: Path
 
     def __str__(self) -> str:
-        return str(self.path.relative_to(ROOT))
+        return os.path.relpath(self.path, ROOT)
 
     @property
     def text(self) -> str:

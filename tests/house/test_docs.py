@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,11 @@ from batchcalls.metrics.table import METRICS
 from batchcalls.v1 import batch_calls_service_pb2
 from batchcalls_simulator.options import RATES, SimulatorOptions, read_options
 from tests.house.documents import DOCUMENTS, README, Document, document
+from tests.house.tree import assert_kept, offenders
 from tests.system.server import WAIT_S, Place, running_server
 from tools import generate_docs
 
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+DocumentRule = Callable[[Document], Iterator[str]]
 
 
 def flags() -> set[str]:
@@ -64,20 +66,55 @@ DOCUMENTED: dict[str, set[str]] = {
 """What has to be in which document."""
 
 
-@pytest.mark.parametrize("name", DOCUMENTED)
-def test_whatever_a_user_can_meet_is_documented(name: str) -> None:
+def undocumented(page: Document) -> Iterator[str]:
+    """What has to be in a document and isn't."""
+    for word in sorted(DOCUMENTED.get(page.path.name, ())):
+        if not re.search(rf"(?<![\w-]){word}(?![\w-])", page.text):
+            yield word
+
+
+def stale_parts(page: Document) -> Iterator[str]:
+    """Whether what was generated differs from what would be generated now."""
+    if generate_docs.fresh(page.path) != page.text:
+        yield "stale: run `make docs`"
+
+
+def broken_links(page: Document) -> Iterator[str]:
+    """The relative links that lead to no file, or to no heading of it."""
+    for path, anchor in page.links():
+        if not path.exists():
+            yield f"{path} isn't there"
+        elif anchor and anchor not in Document(path).anchors:
+            yield f"{path.name} has no #{anchor}"
+
+
+def malformed_examples(page: Document) -> Iterator[str]:
+    """The blocks of code that aren't in the language that they name."""
+    readers: dict[str, Callable[[str], object]] = {
+        "python": compiled,
+        "json": json.loads,
+        "toml": tomllib.loads,
+    }
+    for language, read in readers.items():
+        for code in page.blocks(language):
+            try:
+                read(code)
+            except (SyntaxError, ValueError) as error:
+                yield f"{language}: {error}"
+
+
+def compiled(code: str) -> object:
+    return compile(code, "an example", "exec", dont_inherit=True)
+
+
+def test_whatever_a_user_can_meet_is_documented() -> None:
     """Each RPC, reason, event, flag, setting, metric and option is named in its document."""
-    text = document(name).text
-    missing = [
-        word for word in DOCUMENTED[name] if not re.search(rf"(?<![\w-]){word}(?![\w-])", text)
-    ]
-    assert missing == []
+    assert_kept(undocumented, map(document, DOCUMENTED))
 
 
-@each_document
-def test_generated_parts_are_fresh(document: Document) -> None:
-    """What was generated is what would be generated now; else ``make docs`` mends it."""
-    assert generate_docs.fresh(document.path) == document.text
+def test_generated_parts_are_fresh() -> None:
+    """What was generated is what would be generated now."""
+    assert_kept(stale_parts, DOCUMENTS)
 
 
 def test_whatever_can_be_generated_is_in_a_document() -> None:
@@ -86,12 +123,9 @@ def test_whatever_can_be_generated_is_in_a_document() -> None:
     assert [name for name in generate_docs.PARTS if f"<!-- generated: {name} -->" not in text] == []
 
 
-@each_document
-def test_every_relative_link_leads_somewhere(document: Document) -> None:
+def test_every_relative_link_leads_somewhere() -> None:
     """The file is there, and where a heading is named, so is the heading."""
-    for path, anchor in document.links():
-        assert path.exists(), f"{path} isn't there"
-        assert not anchor or anchor in Document(path).anchors, f"{path.name} has no #{anchor}"
+    assert_kept(broken_links, DOCUMENTS)
 
 
 def test_every_document_can_be_reached_from_the_readme() -> None:
@@ -106,15 +140,28 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
     assert [str(each) for each in DOCUMENTS if each.path not in reached] == []
 
 
-@each_document
-def test_examples_are_well_formed(document: Document) -> None:
+def test_examples_are_well_formed() -> None:
     """Python compiles, JSON and TOML can be read."""
-    for code in document.blocks("python"):
-        compile(code, str(document), "exec", dont_inherit=True)
-    for code in document.blocks("json"):
-        json.loads(code)
-    for code in document.blocks("toml"):
-        tomllib.loads(code)
+    assert_kept(malformed_examples, DOCUMENTS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (undocumented, "".join(f"`{word}`\n" for word in sorted(DOCUMENTED["metrics.md"])[1:])),
+        (stale_parts, "<!-- generated: metrics -->\n\nnone\n\n<!-- end -->\n"),
+        (broken_links, "[gone](gone.md)"),
+        (broken_links, "# Here\n\n[there](metrics.md#there)"),
+        (malformed_examples, "```python\nawait\n```\n"),
+        (malformed_examples, "```json\n{'a': 1}\n```\n"),
+        (malformed_examples, "```toml\na = no\n```\n"),
+    ],
+)
+def test_a_rule_finds_what_it_forbids(rule: DocumentRule, text: str, tmp_path: Path) -> None:
+    """No rule holds because it sees nothing."""
+    page = Document(tmp_path / "metrics.md")
+    page.path.write_text(text, encoding="utf-8")
+    assert len(offenders(rule, [page])) == 1
 
 
 def test_the_example_of_a_batch_is_accepted() -> None:
@@ -140,31 +187,33 @@ def test_the_options_of_the_simulator_are_listed_in_their_order() -> None:
     assert [row[0] for row in option_rows()] == [field.name for field in fields(SimulatorOptions)]
 
 
-@pytest.mark.parametrize("row", option_rows(), ids=lambda row: row[0])
-def test_a_documented_default_of_the_simulator_is_true(row: tuple[str, ...]) -> None:
+def test_the_documented_defaults_of_the_simulator_are_true() -> None:
     """Given as the document writes it, an option is what it is when it isn't given."""
-    name, _, default, _ = row
-    assert read_options({name: "" if default == "none" else default}) == SimulatorOptions()
+    written = {row[0]: "" if row[2] == "none" else row[2] for row in option_rows()}
+    wrong = [name for name in written if read_options({name: written[name]}) != SimulatorOptions()]
+    assert wrong == []
 
 
-@pytest.mark.parametrize(
-    "row", [row for row in option_rows() if re.match(r"[-\d]", row[1])], ids=lambda row: row[0]
-)
-def test_a_documented_range_of_the_simulator_is_true(row: tuple[str, ...]) -> None:
+def test_the_documented_ranges_of_the_simulator_are_true() -> None:
     """Both ends can be given, and nothing beyond them."""
-    name, kind = row[0], type(getattr(SimulatorOptions(), row[0]))
-    low, high = map(kind, row[1].split(" to "))
-    for end in (low, high):
-        assert getattr(options_with(name, end), name) == end
-    for beyond in (next_to(low, -1), next_to(high, 1)):
-        with pytest.raises(CarrierOptionError):
-            options_with(name, beyond)
+    ranges = {row[0]: row[1].split(" to ") for row in option_rows() if re.match(r"[-\d]", row[1])}
+    wrong = []
+    for name, ends in ranges.items():
+        low, high = map(type(getattr(SimulatorOptions(), name)), ends)
+        wrong += [f"{name} can't be {end}" for end in (low, high) if not takes(name, end)]
+        beyond = (next_to(low, -1), next_to(high, 1))
+        wrong += [f"{name} can be {value}" for value in beyond if takes(name, value)]
+    assert len(ranges) > 10
+    assert wrong == []
 
 
-def options_with(name: str, value: float) -> SimulatorOptions:
-    """Options in which a single rate may be as large as it likes."""
+def takes(name: str, value: float) -> bool:
+    """Whether an option can be had; a single rate may be as large as it likes."""
     values: dict[str, Any] = {**dict.fromkeys(RATES, 0.0), name: value}
-    return SimulatorOptions(**values)
+    try:
+        return bool(getattr(SimulatorOptions(**values), name) == value)
+    except CarrierOptionError:
+        return False
 
 
 def next_to(number: float, step: int) -> float:

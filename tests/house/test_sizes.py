@@ -1,50 +1,70 @@
-"""Files and functions stay small enough to be read in one go."""
+"""Files and functions can be read in one go, and a file's name says what is in it."""
 
 from __future__ import annotations
 
 import ast
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-from tests.house.tree import OTHER_CODE, ROOT, SOURCE_ROOTS, parse, python_files
+from tests.house.tree import OTHER_CODE, SOURCE_ROOTS, Rule, Source, assert_kept, offenders, sources
 
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 70
-
-PYTHON_FILES = python_files(*SOURCE_ROOTS, *OTHER_CODE)
-PROTO_FILES = sorted((ROOT / "proto").rglob("*.proto"))
 VAGUE_WORDS = {"common", "helper", "helpers", "manager", "misc", "util", "utils"}
 
+CODE = sources(*SOURCE_ROOTS, *OTHER_CODE)
+PROTO = sources("proto", ending=".proto")
 
-def name(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+
+def long_file(source: Source) -> Iterator[str]:
+    """A file that is past the limit."""
+    lines = len(source.text.splitlines())
+    if lines > MAX_FILE_LINES:
+        yield f"{lines} lines"
 
 
-@pytest.mark.parametrize("path", PYTHON_FILES + PROTO_FILES, ids=name)
-def test_no_file_is_long(path: Path) -> None:
+def long_functions(source: Source) -> Iterator[str]:
+    """The functions that are past the limit."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None, "a parsed function knows where it ends"
+            lines = node.end_lineno - node.lineno + 1
+            if lines > MAX_FUNCTION_LINES:
+                yield f"{node.name}: {lines} lines"
+
+
+def vague_words(source: Source) -> Iterator[str]:
+    """The words of a name, of the file or a folder of it, that name no thing."""
+    words = source.path.rpartition(".")[0].replace("/", "_").split("_")
+    yield from (word for word in words if word in VAGUE_WORDS)
+
+
+def test_no_file_is_long() -> None:
     """A file that grows past the limit holds two nouns."""
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_FILE_LINES
+    assert_kept(long_file, CODE + PROTO)
 
 
-@pytest.mark.parametrize("path", PYTHON_FILES, ids=name)
-def test_no_function_is_long(path: Path) -> None:
+def test_no_function_is_long() -> None:
     """A function that grows past the limit does two things."""
-    functions = [
-        node
-        for node in ast.walk(parse(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    assert [node.name for node in functions if lines(node) > MAX_FUNCTION_LINES] == []
+    assert_kept(long_functions, CODE)
 
 
-def lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    assert node.end_lineno is not None, "a parsed function knows where it ends"
-    return node.end_lineno - node.lineno + 1
-
-
-@pytest.mark.parametrize("path", PYTHON_FILES, ids=name)
-def test_no_file_has_a_vague_name(path: Path) -> None:
+def test_no_file_has_a_vague_name() -> None:
     """A file is named by its noun, not by being of use."""
-    words = {word for part in path.relative_to(ROOT).parts for word in part[:-3].split("_")}
-    assert words & VAGUE_WORDS == set()
+    assert_kept(vague_words, CODE + PROTO)
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "text"),
+    [
+        (long_file, "server/batchcalls/app.py", "pass\n" * (MAX_FILE_LINES + 1)),
+        (long_functions, "tools/a.py", "def f():\n" + "    pass\n" * MAX_FUNCTION_LINES),
+        (long_functions, "tools/a.py", "async def f():\n" + "    pass\n" * MAX_FUNCTION_LINES),
+        (vague_words, "server/batchcalls/rpc/paging_utils.py", ""),
+        (vague_words, "tests/helpers/server.py", ""),
+    ],
+)
+def test_a_rule_finds_what_it_forbids(rule: Rule, path: str, text: str) -> None:
+    """No rule holds because it sees nothing."""
+    assert len(offenders(rule, [Source(path=path, text=text)])) == 1
