@@ -95,7 +95,9 @@ def _seen(calls: int, rates: tuple[float, float], config: RetryConfig) -> Seen:
         "talk_time": "lognormal:60,0.5",
     }
     work = Workload(calls=calls, concurrency=calls, people=people)
-    return _summary(run_campaign(work, replace(work.batch_spec(), retry=config)))
+    spec = work.batch_spec()
+    spec = replace(spec, settings=replace(spec.settings, retry=config))
+    return _summary(run_campaign(work, spec))
 
 
 def _summary(campaign: Campaign) -> Seen:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from batchcalls.core.model import BatchSpec, CallSpec, RetryConfig, Script
+from batchcalls.core.model import BatchSettings, BatchSpec, CallSpec, RetryConfig, Script
 from batchcalls.document import batch_request
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls_simulator.options import SimulatorOptions, read_options
@@ -73,10 +73,12 @@ class Workload:
         """The batch, for an engine in this process."""
         return BatchSpec(
             batch_id=batch_id,
-            concurrency=self.concurrency,
             carrier="simulator",
-            max_calls_per_second=self.max_calls_per_second,
-            retry=self.retry,
+            settings=BatchSettings(
+                concurrency=self.concurrency,
+                max_calls_per_second=self.max_calls_per_second,
+                retry=self.retry,
+            ),
         )
 
     def call_specs(self) -> list[CallSpec]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.core.dispatch_world import LaneSetup, LimitSetup, World
+from tests.core.dispatch_setup import LaneSetup, LimitSetup
+from tests.core.dispatch_world import World
 
 NO_LIMIT = LimitSetup()
 

@@ -12,40 +12,20 @@ and arrive with ``deliver_reads``, at the latest before the next commit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.dispatch import PLAN_SIZE, Dispatcher, Plan
-from batchcalls.core.lane import Dial, Lane, QueuedCall
+from batchcalls.core.lane import Dial, Lane, QueuedCall, waiting_key
 from batchcalls.core.lifecycle import DialState
 from batchcalls.core.limits import Limit
-from batchcalls.core.model import Attempt, BatchSpec
+from batchcalls.core.model import BatchSettings
 from batchcalls.core.window import Window
+from tests.core.dispatch_setup import LaneSetup, LimitSetup, make_attempt, make_call, make_lane
 
 BEGIN = 1_000.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneSetup:
-    """What a lane is made of; ``priorities`` has one entry a call."""
-
-    carrier: int = 0
-    concurrency: int = 1
-    rate: float = 0.0
-    weight: int = 10
-    priorities: tuple[int, ...] = (0,)
-    window: int = 0
-    adopted: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitSetup:
-    """The slots and the rate of a carrier or the server; 0 means no limit."""
-
-    slots: int = 0
-    rate: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,47 +64,25 @@ class Entry:
     refuse: Callable[[], None] | None = None
 
 
-def make_lane(name: str, setup: LaneSetup, gate: CarrierGate) -> Lane:
-    lane = Lane(
-        BatchSpec(
-            batch_id=name,
-            concurrency=setup.concurrency,
-            carrier=gate.name,
-            max_calls_per_second=setup.rate,
-            priority=setup.weight,
-        ),
-        gate,
-    )
-    if setup.window:
-        lane.capacity = setup.window
-        lane.ready = Window(setup.window, key=lambda call: call.ready_key)
-        lane.waiting = Window(setup.window, key=lambda call: call.waiting_key)
-    return lane
-
-
-def make_attempt(call: QueuedCall) -> Attempt:
-    return Attempt(
-        attempt_id=f"{call.position}.{call.dials + 1}",
-        number=call.attempts + 1,
-        carrier="any",
-        start_time_us=0,
-    )
-
-
-def make_call(position: int, priority: int = 0) -> QueuedCall:
-    return QueuedCall(position=position, priority=priority, spec=b"")
-
-
 class World:
     """Owns the clock and everything that the dispatcher doesn't."""
 
     def __init__(
-        self, *, server: LimitSetup, carriers: list[LimitSetup], lanes: list[LaneSetup]
+        self,
+        *,
+        server: LimitSetup,
+        carriers: list[LimitSetup],
+        lanes: list[LaneSetup],
+        tenants: Sequence[LimitSetup] = (),
     ) -> None:
         self.now = BEGIN
         self.gates = [
             CarrierGate(f"carrier{index}", slots=setup.slots, rate=setup.rate)
             for index, setup in enumerate(carriers)
+        ]
+        self.tenants = [
+            Limit(f"tenant{index}", slots=setup.slots, rate=setup.rate)
+            for index, setup in enumerate(tenants)
         ]
         self.ceilings = {f"carrier{index}": setup.rate for index, setup in enumerate(carriers)}
         self.dispatcher = Dispatcher(
@@ -150,8 +108,10 @@ class World:
             self.add(f"lane{index}", setup)
 
     def add(self, name: str, setup: LaneSetup) -> Lane:
-        lane = make_lane(name, setup, self.gates[setup.carrier])
-        calls = [make_call(position, p) for position, p in enumerate(setup.priorities)]
+        server = self.dispatcher.server
+        tenants = () if setup.tenant is None else (self.tenants[setup.tenant],)
+        lane = make_lane(name, setup, self.gates[setup.carrier], (server, *tenants))
+        calls = [self._new_call(place, setup) for place in enumerate(setup.priorities)]
         self.shelves[name] = Shelf(queue={call.position: call for call in calls})
         self.lanes.append(lane)
         self.dispatcher.add_lane(lane)
@@ -159,6 +119,13 @@ class World:
             self._adopt(lane, call)
         self.dispatcher.open_lane(lane)
         return lane
+
+    def _new_call(self, place: tuple[int, int], setup: LaneSetup) -> QueuedCall:
+        call = make_call(*place)
+        if call.position % 2 == 0 or not setup.due_s:
+            return call
+        due_s = BEGIN + setup.due_s
+        return replace(call, due_s=due_s, due_time_us=self.us(due_s))
 
     def _adopt(self, lane: Lane, call: QueuedCall) -> None:
         shelf = self.shelves[lane.batch_id]
@@ -251,17 +218,17 @@ class World:
 
     def _check_room(self, dial: Dial) -> None:
         """Calls of an earlier process may hold more slots than there are; a new dial may not."""
-        for limit in _limits_of(self.dispatcher, dial):
-            held = sum(limit in _limits_of(self.dispatcher, other) for other in self.holding)
+        for limit in dial.lane.path:
+            held = sum(limit in other.lane.path for other in self.holding)
             assert not limit.slots or held <= limit.slots, f"{dial} has no slot of {limit}"
 
     def _check_order(self, dial: Dial) -> None:
         """Nothing that waits, and that the lane can know to be due, comes before this call."""
         lane = dial.lane
         for call in self.shelves[lane.batch_id].queue.values():
-            is_known = not call.attempts or _reaches(lane.waiting, call.waiting_key)
+            is_known = not call.due_time_us or _reaches(lane.waiting, waiting_key(call))
             if call.position not in lane.dials and call.due_s <= self.now and is_known:
-                assert dial.call.ready_key < call.ready_key, f"{call} waits for {dial}"
+                assert lane.ready_key(dial.call) < lane.ready_key(call), f"{call} waits for {dial}"
 
     def _accept(self, dial: Dial) -> None:
         shelf = self.shelves[dial.lane.batch_id]
@@ -286,7 +253,8 @@ class World:
         self.up.append(dial)
         self.dialed.append(dial)
         self._check_pace("server", self.dispatcher.server.pacer.rate)
-        self._check_pace(dial.lane.batch_id, dial.lane.limit.pacer.rate)
+        for limit in (*dial.lane.above[1:], dial.lane.limit):
+            self._check_pace(limit.name, limit.pacer.rate)
         if self.ceilings[dial.lane.carrier.name]:  # an unlimited pace is planned, not measured
             self._check_pace(dial.lane.carrier.name, dial.lane.carrier.limit.pacer.rate)
             assert dial.lane.carrier.limit.pacer.rate <= self.ceilings[dial.lane.carrier.name]
@@ -311,6 +279,12 @@ class World:
     def close(self, lane: Lane) -> None:
         self.dispatcher.close_lane(lane)
         self._note_recalls()
+
+    def configure(self, lane: Lane, settings: BatchSettings) -> None:
+        """Other settings, from now on; what was dialed under the old ones is past."""
+        if settings.max_calls_per_second != lane.limit.pacer.rate:
+            self.left.pop(lane.limit.name, None)
+        self.dispatcher.configure_lane(lane, settings, self.now)
 
     def cancel(self, lane: Lane) -> None:
         self.canceled.add(lane)
@@ -400,9 +374,9 @@ class World:
     def _run(self, read: Read) -> None:
         queue = list(self.shelves[read.lane.batch_id].queue.values())
         ready = [call for call in queue if call.due_time_us <= read.now_us]
-        waiting = [call for call in queue if call.attempts and call.waiting_key > read.after]
-        ready.sort(key=lambda call: call.ready_key)
-        waiting.sort(key=lambda call: call.waiting_key)
+        waiting = [call for call in queue if call.due_time_us and waiting_key(call) > read.after]
+        ready.sort(key=read.lane.ready_key)
+        waiting.sort(key=waiting_key)
         read.ready, read.waiting = ready[: read.limit], waiting[: read.limit]
         read.ready_complete = len(ready) < read.limit
         read.waiting_complete = len(waiting) < read.limit
@@ -431,9 +405,10 @@ class World:
     def _check_slots(self) -> None:
         limits = [self.dispatcher.server]
         limits += [gate.limit for gate in self.gates]
+        limits += self.tenants
         limits += [lane.limit for lane in self.lanes]
         for limit in limits:
-            held = [dial for dial in self.holding if limit in _limits_of(self.dispatcher, dial)]
+            held = [dial for dial in self.holding if limit in dial.lane.path]
             assert limit.in_use == len(held), f"{limit}: {held}"
             assert limit.prepared == sum(dial.launched_at is None for dial in held)
 
@@ -442,10 +417,10 @@ class World:
         assert len(lane.ready) <= 2 * lane.capacity
         assert len(lane.waiting) <= 2 * lane.capacity
         for dial in lane.dials.values():
-            assert dial.call.ready_key not in lane.ready, f"{dial} could be dialed twice"
-            assert dial.call.waiting_key not in lane.waiting, f"{dial} could be dialed twice"
+            assert lane.ready_key(dial.call) not in lane.ready, f"{dial} could be dialed twice"
+            assert waiting_key(dial.call) not in lane.waiting, f"{dial} could be dialed twice"
         for call in shelf.queue.values():
-            places = (call.ready_key in lane.ready) + (call.waiting_key in lane.waiting)
+            places = (lane.ready_key(call) in lane.ready) + (waiting_key(call) in lane.waiting)
             assert places <= 1, f"{call} stands in both windows"
         for position in shelf.open:
             assert position in lane.dials, f"call {position} is open, and nobody dials it"
@@ -478,7 +453,3 @@ class World:
 
 def _reaches(window: Window[QueuedCall], key: tuple[float, ...]) -> bool:
     return window.complete or (window.bound is not None and key <= window.bound)
-
-
-def _limits_of(dispatcher: Dispatcher, dial: Dial) -> tuple[Limit, Limit, Limit]:
-    return dispatcher.server, dial.lane.carrier.limit, dial.lane.limit

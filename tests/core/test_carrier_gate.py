@@ -24,7 +24,12 @@ def down_gate(now: float = 10.0) -> CarrierGate:
 
 def launch(subject: CarrierGate, now: float) -> None:
     subject.limit.prepare()
+    leave(subject, now)
+
+
+def leave(subject: CarrierGate, now: float) -> None:
     subject.launch(now)
+    subject.limit.launch(now)
 
 
 def test_a_carrier_that_is_up_takes_dials_at_once() -> None:
@@ -46,7 +51,7 @@ def test_a_carrier_not_proven_up_gets_one_dial_at_a_time() -> None:
     down.limit.prepare()
     assert down.prepare_at(20.0) == math.inf
     assert down.launch_at(20.0) == 20.0
-    down.launch(20.0)
+    leave(down, 20.0)
     assert down.prepare_at(20.0) == math.inf
     assert down.launch_at(20.0) == math.inf
 
@@ -72,7 +77,7 @@ def test_a_throttle_halves_the_rate_and_time_brings_it_back() -> None:
     """After a throttle dials go at half the rate, and at the full one 20 seconds later."""
     paced = gate(rate=10.0)
     for _ in range(11):
-        launch(paced, paced.launch_at(10.0))
+        launch(paced, max(paced.launch_at(10.0), paced.limit.launch_at(10.0)))
     paced.throttled(11.1, retry_after_s=0.0)
     assert paced.limit.pacer.rate == pytest.approx(5.0, rel=0.11)
     paced.prepare_at(16.0)

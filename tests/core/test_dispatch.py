@@ -11,9 +11,10 @@ from batchcalls.core.dispatch import PLAN_SIZE, Dispatcher
 from batchcalls.core.lane import Dial, Lane
 from batchcalls.core.lifecycle import DialState
 from batchcalls.core.limits import GUARD_S, LEAD_S, Limit
-from batchcalls.core.model import BatchSpec
+from batchcalls.core.model import BatchSettings, BatchSpec
 from tests.core.dispatch_scenes import NO_LIMIT, dial_all, huge, saturated
-from tests.core.dispatch_world import BEGIN, LaneSetup, LimitSetup, World, make_call
+from tests.core.dispatch_setup import LaneSetup, LimitSetup, make_call
+from tests.core.dispatch_world import BEGIN, World
 
 # Steering
 
@@ -321,15 +322,17 @@ class WatchedLane(Lane):
         super().promote(now)
 
 
-def watched(index: int, gate: CarrierGate) -> WatchedLane:
-    spec = BatchSpec(batch_id=f"lane{index}", concurrency=1, carrier=gate.name)
-    return WatchedLane(spec, gate)
+def watched(index: int, gate: CarrierGate, server: Limit) -> WatchedLane:
+    spec = BatchSpec(
+        batch_id=f"lane{index}", carrier=gate.name, settings=BatchSettings(concurrency=1)
+    )
+    return WatchedLane(spec, gate, above=(server,))
 
 
 def thousand_lanes() -> tuple[Dispatcher, list[WatchedLane]]:
     gate = CarrierGate("any")
     dispatcher = Dispatcher(server=Limit("server"), carriers=[gate])
-    lanes = [watched(index, gate) for index in range(1_000)]
+    lanes = [watched(index, gate, dispatcher.server) for index in range(1_000)]
     for lane in lanes:
         dispatcher.add_lane(lane)
         dispatcher.open_lane(lane)
@@ -390,8 +393,12 @@ def test_alarms_that_are_superseded_dont_pile_up() -> None:
     """A lane that is woken early again and again, with a retry far ahead, keeps few alarms."""
     gate = CarrierGate("any")
     dispatcher = Dispatcher(server=Limit("server"), carriers=[gate])
-    spec = BatchSpec(batch_id="lane", concurrency=1, carrier="any", max_calls_per_second=1.0)
-    lane = Lane(spec, gate)
+    spec = BatchSpec(
+        batch_id="lane",
+        carrier="any",
+        settings=BatchSettings(concurrency=1, max_calls_per_second=1.0),
+    )
+    lane = Lane(spec, gate, above=(dispatcher.server,))
     dispatcher.add_lane(lane)
     dispatcher.open_lane(lane)
     dispatcher.plan(0.0)

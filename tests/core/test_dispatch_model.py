@@ -17,7 +17,9 @@ from hypothesis.stateful import (
 )
 
 from batchcalls.core.lane import Dial
-from tests.core.dispatch_world import LaneSetup, LimitSetup, World
+from batchcalls.core.model import RetryOrder
+from tests.core.dispatch_setup import LaneSetup, LimitSetup
+from tests.core.dispatch_world import World
 
 SLOTS = st.sampled_from([0, 0, 1, 2, 5])
 RATES = st.sampled_from([0.0, 0.0, 0.7, 1.0, 3.0, 12.5, 40.0, 200.0])
@@ -32,6 +34,9 @@ LANES = st.builds(
     priorities=st.lists(st.integers(0, 2), min_size=1, max_size=25).map(tuple),
     window=st.sampled_from([1, 2, 4, 0]),
     adopted=st.sampled_from([0, 0, 0, 2]),
+    order=st.sampled_from(RetryOrder),
+    due_s=st.sampled_from([0.0, 0.0, 0.4, 30.0]),
+    tenant=st.sampled_from([None, 0, 1]),
 )
 News = tuple[str, float]
 NEWS = st.tuples(
@@ -65,6 +70,7 @@ class Anything(RuleBasedStateMachine):
         server=LIMITS,
         carriers=st.lists(LIMITS, min_size=2, max_size=2),
         lanes=st.lists(LANES, min_size=1, max_size=4),
+        tenants=st.lists(LIMITS, min_size=2, max_size=2),
         launch_late_s=st.sampled_from([0.0, 1e-6, 0.002]),
     )
     def begin(
@@ -72,9 +78,10 @@ class Anything(RuleBasedStateMachine):
         server: LimitSetup,
         carriers: list[LimitSetup],
         lanes: list[LaneSetup],
+        tenants: list[LimitSetup],
         launch_late_s: float,
     ) -> None:
-        self.world = World(server=server, carriers=carriers, lanes=lanes)
+        self.world = World(server=server, carriers=carriers, lanes=lanes, tenants=tenants)
         self.world.launch_late_s = launch_late_s
         for _ in range(2):  # refill, then dial
             self.world.turn()
@@ -133,6 +140,11 @@ class Anything(RuleBasedStateMachine):
             world.close(lane)
         elif lane not in world.canceled:
             world.dispatcher.open_lane(lane)
+
+    @rule(data=st.data(), setup=LANES)
+    def configure(self, data: st.DataObject, setup: LaneSetup) -> None:
+        lane = data.draw(st.sampled_from(self.world.lanes))
+        self.world.configure(lane, setup.settings)
 
     @precondition(lambda self: len(self.world.lanes) < 6)
     @rule(setup=LANES)

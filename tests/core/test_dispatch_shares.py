@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.dispatch_scenes import NO_LIMIT, dial_all, huge, saturated, serve
-from tests.core.dispatch_world import BEGIN, LaneSetup, LimitSetup
+from tests.core.dispatch_setup import LaneSetup, LimitSetup
+from tests.core.dispatch_world import BEGIN
 
 WEIGHTS = st.integers(1, 100)
 

@@ -21,9 +21,9 @@ from batchcalls.core.changes import (
 )
 from batchcalls.core.effects import Attempted, AttemptStep, Move
 from batchcalls.core.ledger import Ledger
-from batchcalls.core.model import Attempt, BatchSpec, CallStatus, Outcome
+from batchcalls.core.model import Attempt, BatchSettings, BatchSpec, CallStatus, Outcome
 
-SPEC: Final = BatchSpec(batch_id="batch_1", concurrency=1, carrier="any")
+SPEC: Final = BatchSpec(batch_id="batch_1", carrier="any", settings=BatchSettings(concurrency=1))
 FIRST: Final = Attempt(attempt_id="a1", number=1, carrier="any", start_time_us=1)
 SECOND: Final = replace(FIRST, attempt_id="a2", number=2)
 BUSY: Final = replace(FIRST, outcome=Outcome.BUSY, end_time_us=5)

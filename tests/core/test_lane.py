@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from batchcalls.core.carrier_gate import CarrierGate
-from batchcalls.core.lane import Dial, Lane, QueuedCall
-from batchcalls.core.model import BatchSpec, CallStatus
-from batchcalls.core.window import Window
+from batchcalls.core.lane import Dial, Lane, QueuedCall, waiting_key
+from batchcalls.core.limits import Limit
+from batchcalls.core.model import BatchSettings, BatchSpec, CallStatus, RetryConfig, RetryOrder
 
 NOW = 100.0
 
 
-def make_lane(*, concurrency: int = 2, window: int = 0) -> Lane:
-    lane = Lane(
-        BatchSpec(batch_id="batch_1", concurrency=concurrency, carrier="any"), CarrierGate("any")
-    )
+def make_lane(
+    *, concurrency: int = 2, window: int = 0, order: RetryOrder = RetryOrder.FRESH_FIRST
+) -> Lane:
+    settings = BatchSettings(concurrency=concurrency, retry_order=order)
+    spec = BatchSpec(batch_id="batch_1", carrier="any", settings=settings)
+    lane = Lane(spec, CarrierGate("any"))
     lane.is_open = True
     if window:
-        lane.capacity = window
-        lane.ready = Window(window, key=lambda call: call.ready_key)
-        lane.waiting = Window(window, key=lambda call: call.waiting_key)
+        lane.hold(window)
     return lane
 
 
@@ -54,19 +55,21 @@ CALLS = st.lists(
 )  # priority, and whether it is a retry
 
 
+@pytest.mark.parametrize("order", RetryOrder)
 @given(calls=CALLS)
-def test_calls_are_dialed_by_priority_then_retries_then_position(
-    calls: list[tuple[int, bool]],
+def test_calls_are_dialed_by_priority_then_in_the_retry_order_then_by_position(
+    order: RetryOrder, calls: list[tuple[int, bool]]
 ) -> None:
-    """High priority first; of the same priority due retries first; of those, by position."""
-    lane = make_lane()
+    """High priority first; of one priority retries first or last; of those, by position."""
+    lane = make_lane(order=order)
     queued = [
         retry(position, priority=priority) if is_retry else fresh(position, priority=priority)
         for position, (priority, is_retry) in enumerate(calls)
     ]
-    fill(lane, sorted(queued, key=lambda call: call.ready_key))
+    fill(lane, sorted(queued, key=lane.ready_key))
     expected = sorted(
-        range(len(calls)), key=lambda position: (-calls[position][0], not calls[position][1])
+        range(len(calls)),
+        key=lambda place: (-calls[place][0], calls[place][1] is (order is RetryOrder.FRESH_FIRST)),
     )
     assert take_all(lane) == expected
 
@@ -86,8 +89,8 @@ def test_every_dial_of_a_call_counts() -> None:
 
 
 def test_retries_wait_until_they_are_due() -> None:
-    """A retry moves to the ready calls at its time, not before; ahead of fresh ones."""
-    lane = make_lane()
+    """A retry moves to the ready calls at its time, not before."""
+    lane = make_lane(order=RetryOrder.RETRIES_FIRST)
     fill(lane, [fresh(0)], [retry(7, due_s=NOW + 0.01), retry(3, due_s=NOW + 2.0)])
     assert lane.next_due_s == NOW + 0.01
     lane.promote(NOW)
@@ -99,7 +102,7 @@ def test_retries_wait_until_they_are_due() -> None:
 
 def test_a_call_that_is_put_back_waits_in_its_place() -> None:
     """A retry for later waits; one that is due, and a call that wasn't dialed, are ready."""
-    lane = make_lane()
+    lane = make_lane(order=RetryOrder.RETRIES_FIRST)
     fill(lane, [fresh(0)])
     lane.put_back(retry(1, due_s=NOW + 5.0), now=NOW)
     lane.put_back(retry(2, due_s=NOW), now=NOW)
@@ -147,8 +150,8 @@ def test_a_retry_is_never_in_both_windows(listed_twice: bool) -> None:
     due = retry(5, due_s=NOW)
     fill(lane, [], [due])
     fill(lane, [due], [due] if listed_twice else [])
-    assert due.ready_key in lane.ready
-    assert due.waiting_key not in lane.waiting
+    assert lane.ready_key(due) in lane.ready
+    assert waiting_key(due) not in lane.waiting
     lane.promote(NOW)
     assert take_all(lane) == [5]
 
@@ -233,3 +236,60 @@ def test_taking_a_call_that_is_being_dialed_is_a_bug() -> None:
     lane.dials[0] = Dial(lane, fresh(0))
     with pytest.raises(AssertionError, match="dialed already"):
         lane.take()
+
+
+def test_retries_that_are_due_go_by_how_long_they_have_waited() -> None:
+    """Of one priority, the one that was due first is dialed first, whatever its position."""
+    lane = make_lane()
+    fill(lane, [retry(9, due_s=NOW - 3.0), retry(2, due_s=NOW - 2.0), retry(5, due_s=NOW - 1.0)])
+    assert take_all(lane) == [9, 2, 5]
+
+
+def test_a_fresh_call_may_wait_for_its_time() -> None:
+    """A first dial that isn't to leave before its time is no retry, and waits as one does."""
+    lane = make_lane()
+    later = replace(fresh(1), due_s=NOW + 5.0, due_time_us=int((NOW + 5.0) * 1_000_000))
+    fill(lane, [fresh(0)], [later])
+    assert later.status is CallStatus.PENDING
+    lane.promote(NOW + 4.9)
+    assert take_all(lane) == [0]
+    lane.promote(NOW + 5.0)
+    assert take_all(lane) == [1]
+
+
+def test_other_settings_take_effect_while_the_lane_runs() -> None:
+    """Slots, pace, weight, retries and their order; the windows are read anew, in the new order."""
+    lane = make_lane()
+    fill(lane, [fresh(0), retry(1, due_s=NOW)])
+    settings = BatchSettings(
+        concurrency=500,
+        max_calls_per_second=7.0,
+        priority=90,
+        retry=RetryConfig(max_attempts=9),
+        retry_order=RetryOrder.RETRIES_FIRST,
+    )
+    lane.configure(settings, now=NOW)
+    assert (lane.limit.slots, lane.limit.pacer.rate, lane.weight) == (500, 7.0, 90)
+    assert (lane.capacity, lane.settings.retry.max_attempts) == (1_000, 9)
+    assert lane.wants_refill
+    fill(lane, [retry(1, due_s=NOW), fresh(0)])
+    assert take_all(lane) == [1, 0]
+
+
+def test_a_read_that_began_under_other_settings_brings_nothing() -> None:
+    """It may have come in another order: what it says of the queue's head is worth nothing."""
+    lane = make_lane()
+    lane.begin_refill()
+    lane.configure(replace(lane.settings, retry_order=RetryOrder.RETRIES_FIRST), now=NOW)
+    lane.refill([fresh(0)], [], ready_complete=True, waiting_complete=True)
+    assert lane.ready.peek() is None
+    assert not lane.ready.complete
+
+
+def test_a_lane_stands_below_limits_of_any_number() -> None:
+    """The widest first, then the carrier's, then its own."""
+    server, tenant, gate = Limit("server"), Limit("tenant"), CarrierGate("any")
+    spec = BatchSpec(batch_id="b", carrier="any", settings=BatchSettings(concurrency=1))
+    lane = Lane(spec, gate, above=(server, tenant))
+    assert lane.path == (server, tenant, gate.limit, lane.limit)
+    assert lane.shared == (server, tenant, gate.limit)

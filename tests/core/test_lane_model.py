@@ -20,8 +20,9 @@ from hypothesis.stateful import (
 )
 
 from batchcalls.core.carrier_gate import CarrierGate
-from batchcalls.core.lane import Lane, QueuedCall
-from tests.core.dispatch_world import LaneSetup, make_call, make_lane
+from batchcalls.core.lane import Lane, QueuedCall, waiting_key
+from batchcalls.core.model import RetryOrder
+from tests.core.dispatch_setup import LaneSetup, make_call, make_lane
 
 DELAYS = st.sampled_from([0.0, 0.0, 1.0, 2.0, 3.0, 40.0])
 
@@ -41,10 +42,12 @@ class Queue(RuleBasedStateMachine):
         self.seen: tuple[list[QueuedCall], list[QueuedCall], bool, bool] | None = None
 
     @initialize(
-        window=st.integers(1, 4), priorities=st.lists(st.integers(0, 1), min_size=1, max_size=30)
+        window=st.integers(1, 4),
+        priorities=st.lists(st.integers(0, 1), min_size=1, max_size=30),
+        order=st.sampled_from(RetryOrder),
     )
-    def begin(self, window: int, priorities: list[int]) -> None:
-        self.lane = make_lane("batch", LaneSetup(window=window), CarrierGate("any"))
+    def begin(self, window: int, priorities: list[int], order: RetryOrder) -> None:
+        self.lane = make_lane("batch", LaneSetup(window=window, order=order), CarrierGate("any"))
         self.lane.is_open = True
         calls = [make_call(position, priority) for position, priority in enumerate(priorities)]
         self.stored = {call.position: call for call in calls}
@@ -70,11 +73,11 @@ class Queue(RuleBasedStateMachine):
         (now_us, after, most), self.begun = self.begun, None
         calls = self.stored.values()
         ready = sorted(
-            (call for call in calls if call.due_time_us <= now_us), key=lambda call: call.ready_key
+            (call for call in calls if call.due_time_us <= now_us), key=self.lane.ready_key
         )
         waiting = sorted(
-            (call for call in calls if call.attempts and call.waiting_key > after),
-            key=lambda call: call.waiting_key,
+            (call for call in calls if call.due_time_us and waiting_key(call) > after),
+            key=waiting_key,
         )
         self.seen = ready[:most], waiting[:most], len(ready) < most, len(waiting) < most
 
@@ -116,13 +119,14 @@ class Queue(RuleBasedStateMachine):
         self.taken[call.position] = call
         for other in self.stored.values():
             if other.position not in self.taken and self.is_known_due(other):
-                assert call.ready_key < other.ready_key, f"{other} should come first"
+                key = self.lane.ready_key
+                assert key(call) < key(other), f"{other} should come first"
 
     def is_known_due(self, call: QueuedCall) -> bool:
         """A retry beyond what the lane knows of the waiting ones comes with a later read."""
         waiting = self.lane.waiting
-        is_known = waiting.bound is not None and call.waiting_key <= waiting.bound
-        return not call.attempts or (call.due_s <= self.now and (waiting.complete or is_known))
+        is_known = waiting.bound is not None and waiting_key(call) <= waiting.bound
+        return not call.due_time_us or (call.due_s <= self.now and (waiting.complete or is_known))
 
     @precondition(lambda self: self.taken)
     @rule(data=st.data())
@@ -193,8 +197,8 @@ class Queue(RuleBasedStateMachine):
     def no_call_stands_in_two_places(self) -> None:
         for call in self.stored.values():
             places = [
-                call.ready_key in self.lane.ready,
-                call.waiting_key in self.lane.waiting,
+                self.lane.ready_key(call) in self.lane.ready,
+                waiting_key(call) in self.lane.waiting,
                 call.position in self.lane.dials,
             ]
             assert sum(places) <= 1, f"{call} stands in {places}"

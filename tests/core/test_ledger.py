@@ -26,6 +26,7 @@ from batchcalls.core.lifecycle import IllegalStep
 from batchcalls.core.model import (
     Attempt,
     Batch,
+    BatchSettings,
     BatchSpec,
     BatchStatus,
     CallStatus,
@@ -35,7 +36,7 @@ from batchcalls.core.model import (
 )
 
 BATCH_ID = "batch_1"
-SPEC = BatchSpec(batch_id=BATCH_ID, concurrency=1, carrier="any")
+SPEC = BatchSpec(batch_id=BATCH_ID, carrier="any", settings=BatchSettings(concurrency=1))
 CALL = NewCall(priority=0, spec=b"")
 
 

@@ -34,6 +34,7 @@ from batchcalls.core.ledger import Ledger
 from batchcalls.core.lifecycle import IllegalStep
 from batchcalls.core.model import (
     Attempt,
+    BatchSettings,
     BatchSpec,
     BatchStatus,
     CallStatus,
@@ -83,7 +84,12 @@ class Account(RuleBasedStateMachine):
     def submit(self, calls: int, wait: bool) -> None:
         self.calls = dict.fromkeys(range(calls), CallStatus.PENDING)
         start = self.time_us + 1 if wait else 0
-        spec = BatchSpec(batch_id=BATCH_ID, concurrency=1, carrier="any", start_time_us=start)
+        spec = BatchSpec(
+            batch_id=BATCH_ID,
+            carrier="any",
+            start_time_us=start,
+            settings=BatchSettings(concurrency=1),
+        )
         self.ledger = Ledger.opened(spec, total_calls=calls, time_us=self.time_us)
         self.ran = not wait
         self.status = BatchStatus.SCHEDULED if wait else BatchStatus.RUNNING

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from batchcalls.core.model import BatchStatus, EventType, Outcome, RetryConfig
+from batchcalls.core.model import BatchStatus, EventType, Outcome, RetryConfig, RetryOrder
 from batchcalls.engine.admission import EngineLimits
 from tests.engine.world import (
     BUSY,
@@ -106,16 +106,22 @@ async def test_calls_go_by_priority_then_by_position(autojump_clock: MockClock) 
     assert dialed == [5, 1, 3, 0, 4, 6, 2]
 
 
-async def test_a_due_retry_goes_ahead_of_fresh_calls(autojump_clock: MockClock) -> None:
-    """Of the same priority, whoever was called before is called first; priority goes before."""
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [(RetryOrder.RETRIES_FIRST, [0, 1, 2, 0, 3]), (RetryOrder.FRESH_FIRST, [0, 1, 2, 3, 0])],
+)
+async def test_a_due_retry_goes_where_the_batch_wants_it(
+    autojump_clock: MockClock, order: RetryOrder, expected: list[int]
+) -> None:
+    """Of one priority, before the calls that were never dialed, or behind them."""
     carrier = witnessed(simulator())
     queue = [call(BUSY_ONCE), call(COMPLETES), call(COMPLETES), call(COMPLETES)]
     with World(carrier) as world:
         async with world.life() as engine:
-            await engine.submit(spec(concurrency=1, retry=retry(2, 15)), queue)
+            await engine.submit(spec(concurrency=1, retry=retry(2, 15), retry_order=order), queue)
             await world.observer.final()
     dialed = [int(one.call_id.rpartition("_")[2]) for one in carrier.dialed]
-    assert dialed == [0, 1, 2, 0, 3]
+    assert dialed == expected
 
 
 async def test_a_small_batch_beside_a_huge_one_starts_at_once(autojump_clock: MockClock) -> None:

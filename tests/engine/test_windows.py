@@ -157,7 +157,7 @@ async def test_pausing_and_resuming_at_any_moment_loses_no_call(
             assert not world.batch().status.final
             await world.observer.final()
         check_settled(world)
-        check_fates(world, inner, config.retry)
+        check_fates(world, inner, config.settings.retry)
 
 
 class LateNews:

@@ -7,9 +7,11 @@ drained, nothing flushed.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import fields as dataclass_fields
 from random import Random
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -32,6 +34,7 @@ from batchcalls.core.changes import NewCall
 from batchcalls.core.effects import AttemptStep, Effects
 from batchcalls.core.model import (
     Batch,
+    BatchSettings,
     BatchSpec,
     Call,
     CallSpec,
@@ -88,8 +91,10 @@ def run_virtual(function: Callable[..., Awaitable[T]], *args: Any) -> T:
 
 def spec(batch_id: str = "batch_a", **fields: Any) -> BatchSpec:
     """A batch for the simulator, at most ten calls at once unless the fields say otherwise."""
-    usual: dict[str, Any] = {"concurrency": 10, "carrier": "simulator"}
-    return BatchSpec(batch_id=batch_id, **usual | fields)
+    names = [field.name for field in dataclass_fields(BatchSettings)]
+    settings = {"concurrency": 10} | {name: fields.pop(name) for name in names if name in fields}
+    usual: dict[str, Any] = {"carrier": "simulator"}
+    return BatchSpec(batch_id=batch_id, settings=BatchSettings(**settings), **usual | fields)
 
 
 def retry(max_attempts: int, delay_s: float = 10.0, **fields: Any) -> RetryConfig:
@@ -295,7 +300,7 @@ class World:
         self.limits = limits
         self.timing = timing
         self.run_sync = run_sync
-        self.clock = Clock(wall=wall_s)
+        self.clock = Clock(wall=wall_s, check_s=math.inf)
         self.observer = Observer()
         self._random = Random(seed)
         self._writer, self._readers = sqlite.engines(sqlalchemy.make_url("sqlite://"))
@@ -369,7 +374,7 @@ def check_settled(world: World, batch_id: str = "batch_a") -> None:
     for call in stored:
         numbers = [attempt.number for attempt in call.attempts]
         assert numbers == list(range(1, len(numbers) + 1))
-        assert len(numbers) <= batch.spec.retry.max_attempts
+        assert len(numbers) <= batch.spec.settings.retry.max_attempts
         assert all(attempt.outcome for attempt in call.attempts)
     assert batch.attempts == sum(len(call.attempts) for call in stored)
     assert [event.sequence for event in events] == list(range(1, batch.last_sequence + 1))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from batchcalls.core.model import Batch, BatchSpec, BatchStatus, Counts
+from batchcalls.core.model import Batch, BatchSettings, BatchSpec, BatchStatus, Counts
 from batchcalls.rpc.batch_messages import BatchMessages
 from batchcalls.wire.state import batch_to_proto
 
 BATCH = Batch(
-    spec=BatchSpec(batch_id="batch_a", concurrency=1, carrier="any"),
+    spec=BatchSpec(batch_id="batch_a", carrier="any", settings=BatchSettings(concurrency=1)),
     status=BatchStatus.RUNNING,
     counts=Counts(pending=1),
 )

@@ -166,6 +166,6 @@ def test_what_is_accepted_can_be_converted(request_given: SubmitBatchRequest) ->
         request_digest=b"",
         default_carrier="simulator",
     )
-    assert spec.concurrency >= 1
-    assert 0 <= spec.retry.delay_s <= 30 * 86_400
+    assert spec.settings.concurrency >= 1
+    assert 0 <= spec.settings.retry.delay_s <= 30 * 86_400
     assert [call_spec_from_proto(call).phone_number for call in request_given.calls]

@@ -22,7 +22,7 @@ def test_worlds_that_hold_are_summed_up() -> None:
     """Seeds, calls, dials, crashes, virtual hours; exit code 0."""
     done = CliRunner().invoke(app, ["simulate", "--seeds", "2", "--first", "4"])
     assert done.exit_code == 0
-    assert done.stdout.startswith("2 seeds, 0 failed; 40 calls,")
+    assert done.stdout.startswith("2 seeds, 0 failed; 115 calls,")
 
 
 def test_the_log_of_a_world_can_be_read() -> None:

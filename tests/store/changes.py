@@ -19,6 +19,7 @@ from batchcalls.core.ledger import Ledger
 from batchcalls.core.model import (
     Attempt,
     Batch,
+    BatchSettings,
     BatchSpec,
     BatchStatus,
     CallSpec,
@@ -49,10 +50,10 @@ def submitted(
 ) -> BatchSubmitted:
     spec = BatchSpec(
         batch_id=batch_id,
-        concurrency=10,
         carrier="simulator",
         request_id=request_id,
         request_digest=digest,
+        settings=BatchSettings(concurrency=10),
     )
     specs = [new_call(call_spec(position)) for position in range(calls)]
     return BatchSubmitted(batch_id=batch_id, time_us=time_us, spec=spec, calls=specs)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchcalls.core.model import (
+    BatchSettings,
     BatchSpec,
     CallDefaults,
     CallSpec,
@@ -92,9 +93,8 @@ def test_an_empty_batch_has_the_defaults() -> None:
         batch_id="batch_a",
         request_id="r",
         request_digest=b"d",
-        concurrency=10,
         carrier="simulator",
-        priority=10,
+        settings=BatchSettings(concurrency=10, priority=10),
     )
 
 
@@ -119,16 +119,18 @@ def test_what_a_batch_says_wins_over_the_defaults() -> None:
     )
     assert spec == BatchSpec(
         batch_id="batch_a",
-        concurrency=7,
         carrier="trunk",
-        display_name="n",
-        labels={"a": "b"},
-        max_calls_per_second=2.5,
-        priority=3,
-        retry=RetryConfig(max_attempts=2, delay_s=0, retry_on=frozenset({Outcome.BUSY})),
         defaults=CallDefaults(voice_id="v"),
-        callback_url="https://example.com",
         start_time_us=1_900_000_000_000_000,
+        settings=BatchSettings(
+            concurrency=7,
+            display_name="n",
+            labels={"a": "b"},
+            max_calls_per_second=2.5,
+            priority=3,
+            retry=RetryConfig(max_attempts=2, delay_s=0, retry_on=frozenset({Outcome.BUSY})),
+            callback_url="https://example.com",
+        ),
     )
 
 

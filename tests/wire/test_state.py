@@ -8,6 +8,7 @@ from hypothesis import given
 from batchcalls.core.model import (
     Attempt,
     Batch,
+    BatchSettings,
     BatchSpec,
     BatchStatus,
     Call,
@@ -41,13 +42,15 @@ ATTEMPT = Attempt(
 BATCH = Batch(
     spec=BatchSpec(
         batch_id="batch_a",
-        concurrency=5,
         carrier="simulator",
-        display_name="n",
-        labels={"a": "b"},
-        max_calls_per_second=2.0,
-        callback_url="https://example.com",
         start_time_us=TIME_US,
+        settings=BatchSettings(
+            concurrency=5,
+            display_name="n",
+            labels={"a": "b"},
+            max_calls_per_second=2.0,
+            callback_url="https://example.com",
+        ),
     ),
     status=BatchStatus.RUNNING,
     counts=Counts(1, 2, 3, 4, 5, 6),

@@ -41,13 +41,12 @@ class CarrierGate:
         return max(self.limit.prepare_at(now), self.breaker.earliest(now))
 
     def launch_at(self, now: float) -> float:
-        """The first moment at which a prepared dial may leave."""
+        """The first moment at which a prepared dial may leave, its limit aside."""
         self._adapt(now)
-        return max(self.limit.launch_at(now), self.breaker.earliest(now))
+        return self.breaker.earliest(now)
 
     def launch(self, now: float) -> None:
-        """A prepared dial leaves."""
-        self.limit.launch(now)
+        """A prepared dial leaves; its limit is told apart."""
         self.breaker.dialed(now)
 
     def throttled(self, now: float, *, retry_after_s: float) -> None:

@@ -100,10 +100,14 @@ class RetryScheduled(Change):
 
 @record
 class CallReturned(Change):
-    """The phone certainly did not ring: the attempt doesn't count, the call is due at once."""
+    """The phone certainly did not ring: the attempt doesn't count, the call waits again.
+
+    It isn't dialed before ``due_time_us``; 0 is at once.
+    """
 
     position: int
     attempt: Attempt
+    due_time_us: int = 0
 
 
 @record

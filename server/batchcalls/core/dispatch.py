@@ -15,7 +15,8 @@ turn that grows by 1/weight with each dial, and the smallest turn goes next. A l
 idle starts at the current turn, so a new small batch beside a huge one is served at once, no
 lane saves up credit while idle, and none starves. A carrier that had no room saves up none
 either: once it has, all its lanes move up to the current turn, by one *shift*, which keeps
-their order and their shares among themselves.
+their order and their shares among themselves. The same holds for each group of lanes that share
+their limits, such as those of one tenant at one carrier.
 
 Work per plan grows with the dials it returns, not with the lanes that exist: a lane that
 can't dial leaves the queue and comes back when what it waits for happens (a slot, a due
@@ -34,6 +35,7 @@ from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.lane import Dial, Lane, QueuedCall
 from batchcalls.core.lifecycle import DialStep
 from batchcalls.core.limits import Limit
+from batchcalls.core.model import BatchSettings
 
 _SPARE_TIMERS: Final = 64
 """How many superseded timers are tolerated, beyond one a lane, before they are cleared away."""
@@ -57,6 +59,34 @@ class Plan:
     wake_at: float = math.inf
 
 
+class _Group:
+    """The lanes that share all limits but their own, and which of them could dial.
+
+    ``shift`` is how far the turns of the group lag behind those of all.
+    """
+
+    __slots__ = ("gate", "heap", "lanes", "limits", "shift")
+
+    def __init__(self, gate: CarrierGate, limits: tuple[Limit, ...]) -> None:
+        self.gate = gate
+        self.limits = limits
+        self.heap: list[tuple[float, int, Lane]] = []
+        self.lanes = 0
+        self.shift = 0.0
+
+    def prepare_at(self, now: float) -> float:
+        """The first moment to prepare a dial of the group."""
+        at = self.gate.prepare_at(now)
+        for limit in self.limits:
+            at = max(at, limit.prepare_at(now))
+        return at
+
+    def catch_up(self, turn: float) -> None:
+        """Move the lanes of a group that had no room for a while up to the current turn."""
+        if self.heap:
+            self.shift = max(self.shift, turn - self.heap[0][0])
+
+
 class Dispatcher:
     """Holds the lanes and the limits. Every method takes the monotonic time where it matters."""
 
@@ -64,10 +94,7 @@ class Dispatcher:
         self.server = server
         self.carriers = {gate.name: gate for gate in carriers}
         self.lanes: dict[str, Lane] = {}
-        self._runnable: dict[str, list[tuple[float, int, Lane]]] = {
-            gate.name: [] for gate in carriers
-        }
-        self._shift = {gate.name: 0.0 for gate in carriers}
+        self._groups: dict[tuple[Limit, ...], _Group] = {}
         self._timers: list[tuple[float, int, Lane]] = []
         self._launchable: list[tuple[float, int, Lane]] = []
         self._ticket = count()
@@ -83,7 +110,10 @@ class Dispatcher:
     def add_lane(self, lane: Lane) -> None:
         """Take in a lane, closed."""
         assert lane.batch_id not in self.lanes
+        assert lane.path[0] is self.server, f"{lane!r} isn't below {self.server!r}"
         self.lanes[lane.batch_id] = lane
+        group = self._groups.setdefault(lane.shared, _Group(lane.carrier, lane.shared[1:-1]))
+        group.lanes += 1
 
     def open_lane(self, lane: Lane) -> None:
         """Let a lane dial; its windows fill from the store."""
@@ -101,6 +131,23 @@ class Dispatcher:
         assert not lane.is_open, f"{lane!r} is still open"
         assert not lane.limit.in_use, f"{lane!r} is still in use"
         del self.lanes[lane.batch_id]
+        group = self._groups[lane.shared]
+        group.lanes -= 1
+        if not group.lanes:
+            del self._groups[lane.shared]
+
+    def configure_lane(self, lane: Lane, settings: BatchSettings, now: float) -> None:
+        """Let a lane go on by other settings; raised limits are used at once."""
+        lane.configure(settings, now=now)
+        self._enqueue(lane)
+        if lane.launchable:
+            self._arm_launch(lane, now)
+
+    def clock_stepped(self) -> None:
+        """The wall clock was set: when calls fall due is to be read again."""
+        for lane in self.lanes.values():
+            lane.forget_queue()
+            self._enqueue(lane)
 
     def stop(self) -> None:
         """Prepare and launch nothing any more; what is prepared will be withdrawn."""
@@ -138,7 +185,7 @@ class Dispatcher:
             self._release(dial, now)
             return False
         dial.take(DialStep.PLACE)
-        for limit in _limits(self.server, dial.lane):
+        for limit in dial.lane.path:
             limit.launched(planned=dial.launched_at, now=now)
         return True
 
@@ -146,7 +193,7 @@ class Dispatcher:
         """Account for a call of an earlier process that may still be up."""
         dial.launched_at = now
         dial.lane.dials[dial.call.position] = dial
-        for limit in _limits(self.server, dial.lane):
+        for limit in dial.lane.path:
             limit.adopt()
 
     def hold_pace(self, now: float) -> None:
@@ -154,8 +201,8 @@ class Dispatcher:
 
         For these lanes, or for others that have ended since: server and carriers wait too.
         """
-        gates = [gate.limit for gate in self.carriers.values()]
-        for limit in (self.server, *gates, *[lane.limit for lane in self.lanes.values()]):
+        limits = {self.server, *[gate.limit for gate in self.carriers.values()]}
+        for limit in limits.union(*[lane.path for lane in self.lanes.values()]):
             limit.pacer.hold(now)
 
     def line_free(self, dial: Dial, now: float) -> None:
@@ -166,7 +213,7 @@ class Dispatcher:
     def _release(self, dial: Dial, now: float) -> None:
         assert dial.launched_at is not None
         lane = dial.lane
-        for limit in _limits(self.server, lane):
+        for limit in lane.path:
             limit.release()
         gate = lane.carrier
         if not gate.breaker.closed:
@@ -271,15 +318,17 @@ class Dispatcher:
         while lane.launchable:
             if len(plan.launch) >= PLAN_SIZE:
                 return now
-            at = max(self.server.launch_at(now), gate.launch_at(now), lane.limit.launch_at(now))
+            at = gate.launch_at(now)
+            for limit in lane.path:
+                at = max(at, limit.launch_at(now))
             if at > now:
                 return at
             dial = lane.launchable.popleft()
             dial.take(DialStep.LAUNCH)
             dial.launched_at = now
-            self.server.launch(now)
             gate.launch(now)
-            lane.limit.launch(now)
+            for limit in lane.path:
+                limit.launch(now)
             plan.launch.append(dial)
             self._enqueue(lane)
         return math.inf
@@ -297,12 +346,12 @@ class Dispatcher:
             self._recalled.append(dial)
 
     def _withdraw(self, dial: Dial) -> None:
-        for limit in _limits(self.server, dial.lane):
+        for limit in dial.lane.path:
             limit.withdraw()
         self._enqueue(dial.lane)
 
     def _prepare(self, now: float, plan: Plan) -> None:
-        while not self._stopped and any(self._runnable.values()):
+        while not self._stopped and any(group.heap for group in self._groups.values()):
             if len(plan.prepare) >= PLAN_SIZE:
                 plan.wake_at = now
                 return
@@ -316,21 +365,21 @@ class Dispatcher:
             self._prepare_next(lane, now, plan)
 
     def _next_lane(self, now: float, plan: Plan) -> Lane | None:
-        """The open lane whose turn it is, among those whose carrier has room."""
-        best: tuple[float, int, str] | None = None
-        for name, heap in self._runnable.items():
-            if not heap:
+        """The open lane whose turn it is, among those whose carrier, and tenant, have room."""
+        best: tuple[float, int, _Group] | None = None
+        for group in self._groups.values():
+            if not group.heap:
                 continue
-            at = self.carriers[name].prepare_at(now)
+            at = group.prepare_at(now)
             if at > now:
                 plan.wake_at = min(plan.wake_at, at)
                 continue
-            self._catch_up(name)
-            first = (heap[0][0] + self._shift[name], heap[0][1], name)
-            best = min(best or first, first)
+            group.catch_up(self._turn)
+            first = (group.heap[0][0] + group.shift, group.heap[0][1], group)
+            best = min(best or first, first)  # tickets differ, so groups aren't compared
         if best is None:
             return None
-        lane = heapq.heappop(self._runnable[best[2]])[2]
+        lane = heapq.heappop(best[2].heap)[2]
         lane.is_queued = False
         return lane
 
@@ -348,10 +397,10 @@ class Dispatcher:
         if at > now:
             self._arm(lane, at)
             return
-        for limit in _limits(self.server, lane):
+        for limit in lane.path:
             limit.prepare()
         plan.prepare.append(lane.take())
-        self._turn = lane.turn + self._shift[lane.carrier.name]
+        self._turn = lane.turn + self._groups[lane.shared].shift
         lane.turn += 1.0 / lane.weight
         self._enqueue(lane)
 
@@ -378,16 +427,10 @@ class Dispatcher:
     def _enqueue(self, lane: Lane) -> None:
         if lane.is_open and not lane.is_queued:
             lane.is_queued = True
-            name = lane.carrier.name
-            self._catch_up(name)
-            lane.turn = max(lane.turn, self._turn - self._shift[name])
-            self._push(self._runnable[name], lane.turn, lane)
-
-    def _catch_up(self, name: str) -> None:
-        """Move the lanes of a carrier that had no room for a while up to the current turn."""
-        heap = self._runnable[name]
-        if heap:
-            self._shift[name] = max(self._shift[name], self._turn - heap[0][0])
+            group = self._groups[lane.shared]
+            group.catch_up(self._turn)
+            lane.turn = max(lane.turn, self._turn - group.shift)
+            self._push(group.heap, lane.turn, lane)
 
     def _reconsider(self, gate: CarrierGate, now: float) -> None:
         for lane in self.lanes.values():
@@ -400,7 +443,3 @@ class Dispatcher:
 
     def _push(self, heap: list[tuple[float, int, Lane]], at: float, lane: Lane) -> None:
         heapq.heappush(heap, (at, next(self._ticket), lane))
-
-
-def _limits(server: Limit, lane: Lane) -> tuple[Limit, Limit, Limit]:
-    return server, lane.carrier.limit, lane.limit

@@ -1,10 +1,10 @@
 """A lane: one running batch inside the dispatcher.
 
 A lane knows which of its calls to dial next. It holds two windows over the queue in the
-store: ``ready`` (fresh calls and due retries: high priority first, retries ahead of fresh
-calls of the same priority, then by position) and ``waiting`` (retries by due time). A retry
-that falls due moves from the second to the first. Both are bounded, so a batch of a million
-calls costs no more memory than a batch of a thousand.
+store: ``ready`` (calls that are due: high priority first, then as the retry order says, then
+those that are due for longest, then by position) and ``waiting`` (calls that are due later, by
+that time). A call that falls due moves from the second to the first. Both are bounded, so a
+batch of a million calls costs no more memory than a batch of a thousand.
 
 ``dials`` are the calls that left the windows and are not settled durably: from the moment that
 one is taken until its end is on the disk. A refill that was read meanwhile may still show such
@@ -21,9 +21,9 @@ from typing import Final
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.lifecycle import DialState, DialStep, next_dial
 from batchcalls.core.limits import Limit
-from batchcalls.core.model import Attempt, BatchSpec, CallStatus
+from batchcalls.core.model import Attempt, BatchSettings, BatchSpec, CallStatus, RetryOrder
 from batchcalls.core.record import record
-from batchcalls.core.window import Window
+from batchcalls.core.window import Key, Window
 
 _MIN_WINDOW: Final = 64
 """The smallest window: a refill costs a store read, however few calls it brings."""
@@ -35,7 +35,7 @@ class QueuedCall:
 
     ``spec`` is in the form in which it is stored: a call that waits needs no more of it than
     its priority. ``attempts`` and ``dials`` are those made so far. ``due_s`` (monotonic) and
-    ``due_time_us`` (wall clock, as stored) say when a retry is due; both are 0 for fresh calls.
+    ``due_time_us`` (wall clock, as stored) say before when it isn't dialed, 0 for no such time.
     """
 
     position: int
@@ -62,13 +62,27 @@ class QueuedCall:
             due_time_us=due_time_us,
         )
 
-    @property
-    def ready_key(self) -> tuple[int, int, int]:
-        return (-self.priority, 0 if self.attempts else 1, self.position)
 
-    @property
-    def waiting_key(self) -> tuple[int, int]:
-        return (self.due_time_us, self.position)
+def waiting_key(call: QueuedCall) -> Key:
+    """The place of a call that waits for its time."""
+    return (call.due_time_us, call.position)
+
+
+def fresh_first(call: QueuedCall) -> Key:
+    """The place of a ready call where those that wait for no time go first."""
+    return (-call.priority, call.due_time_us, call.position)
+
+
+def retries_first(call: QueuedCall) -> Key:
+    """The place of a ready call where those that have waited for their time go first."""
+    return (-call.priority, call.due_time_us == 0, call.due_time_us, call.position)
+
+
+READY_KEYS: Final = {
+    RetryOrder.FRESH_FIRST: fresh_first,
+    RetryOrder.RETRIES_FIRST: retries_first,
+}
+"""How ready calls are ordered."""
 
 
 class Dial:
@@ -101,20 +115,27 @@ class Dial:
 
 
 class Lane:
-    """The queue and the limit of one batch.
+    """The queue and the limit of one batch, below the limits that it shares with others.
+
+    ``above`` are those limits, the widest first (the server's, a tenant's); the carrier's and
+    the batch's own follow: ``path`` is all of them, ``shared`` all but the last. A call needs a
+    slot of each, and its turn.
 
     ``is_open`` while the batch may dial, ``opened_us`` since when.
     """
 
-    def __init__(self, spec: BatchSpec, carrier: CarrierGate) -> None:
+    def __init__(
+        self, spec: BatchSpec, carrier: CarrierGate, *, above: tuple[Limit, ...] = ()
+    ) -> None:
         self.spec = spec
         self.batch_id = spec.batch_id
-        self.weight = spec.priority
         self.carrier = carrier
-        self.capacity = max(2 * spec.concurrency, _MIN_WINDOW)
-        self.limit = Limit(spec.batch_id, slots=spec.concurrency, rate=spec.max_calls_per_second)
-        self.ready: Window[QueuedCall] = Window(self.capacity, key=lambda call: call.ready_key)
-        self.waiting: Window[QueuedCall] = Window(self.capacity, key=lambda call: call.waiting_key)
+        self.above = above
+        self.limit = Limit(spec.batch_id)
+        self.shared = (*above, carrier.limit)
+        self.path = (*self.shared, self.limit)
+        self.ready: Window[QueuedCall] = Window(_MIN_WINDOW, key=fresh_first)
+        self.waiting: Window[QueuedCall] = Window(_MIN_WINDOW, key=waiting_key)
         self.dials: dict[int, Dial] = {}
         self.launchable: deque[Dial] = deque()
         self.opened_us = 0
@@ -126,9 +147,28 @@ class Lane:
         self.is_queued = False
         self.is_refilling = False
 
+        self.configure(spec.settings, now=0.0)
+
     def __repr__(self) -> str:
         state = "open" if self.is_open else "closed"
         return f"<Lane {self.batch_id} {state} {self.ready!r} {self.waiting!r} {self.limit!r}>"
+
+    def configure(self, settings: BatchSettings, *, now: float) -> None:
+        """Go on by these settings from ``now``; calls that are up above a new limit go on.
+
+        The windows begin anew, from the store.
+        """
+        self.settings = settings
+        self.weight = settings.priority
+        self.limit.set(slots=settings.concurrency, rate=settings.max_calls_per_second, now=now)
+        self.ready_key = READY_KEYS[settings.retry_order]
+        self.hold(max(2 * settings.concurrency, _MIN_WINDOW))
+
+    def hold(self, capacity: int) -> None:
+        """Let each window hold about so many calls; they begin anew, from the store."""
+        self.capacity = capacity
+        self.ready.reset(capacity, self.ready_key)
+        self.waiting.reset(capacity, waiting_key)
 
     @property
     def wants_refill(self) -> bool:
@@ -198,14 +238,14 @@ class Lane:
         """
         fresh = [call for call in ready if call.position not in self.dials]
         for call in fresh:
-            if call.attempts:
-                self.waiting.discard(call.waiting_key)
+            if call.due_time_us:
+                self.waiting.discard(waiting_key(call))
         self.ready.refill(fresh, complete=ready_complete)
         later = [call for call in waiting if self._is_new(call)]
         self.waiting.refill(later, complete=waiting_complete)
 
     def _is_new(self, call: QueuedCall) -> bool:
-        return call.position not in self.dials and call.ready_key not in self.ready
+        return call.position not in self.dials and self.ready_key(call) not in self.ready
 
     def forget_queue(self) -> None:
         """Drop the windows; the store still has everything."""

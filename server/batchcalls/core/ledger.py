@@ -238,12 +238,12 @@ class Ledger:
         step = CallStep.RETRY if counted else CallStep.RETURN
         target = self._move(CallStatus.IN_PROGRESS, step)
         self._attempts -= 1
-        due_time_us = change.time_us if counted else 0
+        due_time_us = max(change.due_time_us, change.time_us if counted else 0)
         effects.moves.append(
             Move(position, CallStatus.IN_PROGRESS, target, counted, due_time_us=due_time_us)
         )
         effects.attempt = Attempted(AttemptStep.WITHDRAW, position, attempt)
-        self._log(CALL_EVENT[step], effects, position, attempt, change.time_us)
+        self._log(CALL_EVENT[step], effects, position, attempt, due_time_us or change.time_us)
 
     def _calls_canceled(self, change: CallsCanceled, effects: Effects) -> None:
         for _, source in change.calls:

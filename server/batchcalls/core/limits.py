@@ -41,6 +41,12 @@ class Limit:
         slots = self.slots or "∞"
         return f"<Limit {self.name}: {self.in_use}/{slots} slots, {self.prepared} prepared>"
 
+    def set(self, *, slots: int, rate: float, now: float) -> None:
+        """Hold these limits from ``now`` on; what was launched before counts against them."""
+        self.slots = slots
+        if rate != self.pacer.rate:
+            self.pacer.set_rate(rate, now)
+
     @property
     def full(self) -> bool:
         return 0 < self.slots <= self.in_use

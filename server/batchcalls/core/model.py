@@ -92,6 +92,13 @@ class EventType(StrEnum):
     BATCH_CANCELED = "batch.canceled"
 
 
+class RetryOrder(StrEnum):
+    """Which calls of one priority go first: those never dialed, or retries that are due."""
+
+    FRESH_FIRST = "fresh_first"
+    RETRIES_FIRST = "retries_first"
+
+
 RETRYABLE_OUTCOMES = frozenset(
     {
         Outcome.BUSY,
@@ -171,26 +178,37 @@ class CallSpec:
 
 
 @record
-class BatchSpec:
-    """What a client gives for one batch, without its calls.
+class BatchSettings:
+    """What may change while a batch runs.
 
     ``concurrency`` is the most calls up at once (at least 1). ``max_calls_per_second`` of 0
     means no limit of the batch's own. ``priority`` is its weight, 1 to 100, against other
-    batches: twice the priority, twice the share. ``start_time_us`` of 0 means at once.
+    batches: twice the priority, twice the share.
     """
 
-    batch_id: str
     concurrency: int
-    carrier: str
-    request_id: str = ""
-    request_digest: bytes = b""
-    display_name: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
     max_calls_per_second: float = 0.0
     priority: int = 10
     retry: RetryConfig = RetryConfig()
-    defaults: CallDefaults = CallDefaults()
+    retry_order: RetryOrder = RetryOrder.FRESH_FIRST
+    display_name: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
     callback_url: str = ""
+
+
+@record
+class BatchSpec:
+    """What a client gives for one batch, without its calls: who it is, and its settings.
+
+    ``start_time_us`` of 0 means at once.
+    """
+
+    batch_id: str
+    carrier: str
+    settings: BatchSettings
+    request_id: str = ""
+    request_digest: bytes = b""
+    defaults: CallDefaults = CallDefaults()
     start_time_us: int = 0
 
 

@@ -143,6 +143,12 @@ class Window(Generic[T]):
         self._complete = self._complete or (complete and read.unseen is None)
         self._trim()
 
+    def reset(self, capacity: int, key: Callable[[T], Key]) -> None:
+        """Forget everything, as ``clear`` does, and hold so many items in another order."""
+        self.clear()
+        self._capacity = capacity
+        self._key = key
+
     def clear(self) -> None:
         """Forget everything, and let the result of a read that is under way pass by."""
         self._items.clear()

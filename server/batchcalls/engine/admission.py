@@ -85,9 +85,10 @@ class Admission:
 
     def _check_concurrency(self, spec: BatchSpec) -> None:
         limit = self._limits.max_concurrent_calls
-        if limit and spec.concurrency > limit:
+        concurrency = spec.settings.concurrency
+        if limit and concurrency > limit:
             raise LimitExceeded(
-                f"concurrency {spec.concurrency} is above the server's limit of {limit}",
+                f"concurrency {concurrency} is above the server's limit of {limit}",
                 reason=Reason.CONCURRENCY_LIMIT,
                 subject="concurrency",
                 limit=limit,

@@ -252,7 +252,7 @@ class Dialer:
             return CallReturned(
                 batch_id=batch_id, time_us=time_us, position=position, attempt=attempt
             )
-        config = dial.lane.spec.retry
+        config = dial.lane.settings.retry
         decision = retry.decide(config, outcome, attempt.number, self._random.random())
         if isinstance(decision, retry.Over):
             return CallEnded(

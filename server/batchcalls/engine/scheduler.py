@@ -80,6 +80,8 @@ class Scheduler:
     def _turn(self, nursery: trio.Nursery) -> float:
         if not self._journal.healthy:
             return math.inf
+        if self._clock.stepped():
+            self._dispatcher.clock_stepped()
         plan = self._dispatcher.plan(self._clock.now())
         for dial in plan.prepare:
             self._propose_intent(dial)
@@ -89,7 +91,7 @@ class Scheduler:
             self._dialer.withdraw(dial)
         for lane in plan.refill:
             self._read_queue(lane)
-        return min(plan.wake_at, self._start_batches())
+        return min(plan.wake_at, self._start_batches(), self._clock.look_again_at())
 
     def _propose_intent(self, dial: Dial) -> None:
         lane, call = dial.lane, dial.call
@@ -128,6 +130,7 @@ class Scheduler:
             now_us=lane.due_until_us,
             after=lane.waiting.bound,
             limit=lane.fetch_size,
+            order=lane.settings.retry_order,
         )
         self._journal.read(head, partial(self._refill, lane))
 
@@ -187,7 +190,8 @@ class Scheduler:
         self._bell.ring()
 
     def _add_lane(self, spec: BatchSpec) -> Lane:
-        lane = Lane(spec, self._dispatcher.carriers[spec.carrier])
+        gate = self._dispatcher.carriers[spec.carrier]
+        lane = Lane(spec, gate, above=(self._dispatcher.server,))
         self._dispatcher.add_lane(lane)
         return lane
 

@@ -24,6 +24,7 @@ from batchcalls.core.model import (
     CallStatus,
     EventType,
     Outcome,
+    RetryOrder,
 )
 
 
@@ -68,7 +69,7 @@ class Committed:
 class QueueHead:
     """The first calls of a batch's queue; complete where the store has none beyond them.
 
-    When their retries are due, the store knows by the wall clock alone: ``due_s`` is left at 0.
+    When calls are due, the store knows by the wall clock alone: ``due_s`` is left at 0.
     """
 
     ready: Sequence[QueuedCall]
@@ -155,13 +156,20 @@ class Store(ABC):
 
     @abstractmethod
     def queue_head(
-        self, batch_id: str, *, now_us: int, after: tuple[float, ...] | None, limit: int
+        self,
+        batch_id: str,
+        *,
+        now_us: int,
+        after: tuple[float, ...] | None,
+        limit: int,
+        order: RetryOrder,
     ) -> QueueHead:
-        """The first ``limit`` ready calls, and the first ``limit`` retries due after ``after``.
+        """The first ``limit`` ready calls, and the first ``limit`` that are due after ``after``.
 
-        Ready are the fresh calls and the retries that are due at ``now_us``: by priority, high
-        first, retries ahead of fresh calls, then by position. ``after`` is a pair of due time
-        and position; None means: after ``now_us``.
+        Ready are calls that wait for no time, and those that are due at ``now_us``: by
+        priority, high first, then by ``order``, then by due time and position. ``after`` is a
+        pair of due time and position; None means: after ``now_us``. What it costs doesn't grow
+        with the length of the queue.
         """
 
     @abstractmethod
@@ -212,7 +220,7 @@ class Store(ABC):
 
     @abstractmethod
     def earliest_due_us(self) -> int:
-        """When the retry that is due first, of all running batches, is due; 0 if none waits."""
+        """When the call that is due first, of all running batches, is due; 0 if none waits."""
 
     @abstractmethod
     def close(self) -> None:

@@ -22,6 +22,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _RetryOrder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RetryOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RetryOrder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RETRY_ORDER_UNSPECIFIED: _RetryOrder.ValueType  # 0
+    """The default holds."""
+    RETRY_ORDER_FRESH_FIRST: _RetryOrder.ValueType  # 1
+    """Calls that were never dialed; a campaign ends sooner, and reaches more people early."""
+    RETRY_ORDER_RETRIES_FIRST: _RetryOrder.ValueType  # 2
+    """Retries that are due: they wait no longer than their delay."""
+
+class RetryOrder(_RetryOrder, metaclass=_RetryOrderEnumTypeWrapper):
+    """RetryOrder says which calls of one priority go first where both kinds are ready."""
+
+RETRY_ORDER_UNSPECIFIED: RetryOrder.ValueType  # 0
+"""The default holds."""
+RETRY_ORDER_FRESH_FIRST: RetryOrder.ValueType  # 1
+"""Calls that were never dialed; a campaign ends sooner, and reaches more people early."""
+RETRY_ORDER_RETRIES_FIRST: RetryOrder.ValueType  # 2
+"""Retries that are due: they wait no longer than their delay."""
+Global___RetryOrder: _TypeAlias = RetryOrder  # noqa: Y015
+
 class _BatchStatus:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -106,6 +130,7 @@ class BatchSpec(_message.Message):
     CARRIER_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     CALL_DEFAULTS_FIELD_NUMBER: _builtins.int
+    RETRY_ORDER_FIELD_NUMBER: _builtins.int
     display_name: _builtins.str
     """A name for people to read: at most 200 characters. It needn't be unique."""
     concurrency: _builtins.int
@@ -129,6 +154,8 @@ class BatchSpec(_message.Message):
     """The carrier that places the calls, by the name that the server knows it by. Empty means the
     server's default carrier.
     """
+    retry_order: Global___RetryOrder.ValueType
+    """Which calls of one priority go first. UNSPECIFIED means FRESH_FIRST."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The client's own data: at most 64 entries, keys of 1 to 63 characters, values of at most 255
@@ -160,10 +187,11 @@ class BatchSpec(_message.Message):
         carrier: _builtins.str = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         call_defaults: Global___CallDefaults | None = ...,
+        retry_order: Global___RetryOrder.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_concurrency", b"_concurrency", "_priority", b"_priority", "call_defaults", b"call_defaults", "concurrency", b"concurrency", "priority", b"priority", "retry_config", b"retry_config", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_concurrency", b"_concurrency", "_priority", b"_priority", "call_defaults", b"call_defaults", "callback_url", b"callback_url", "carrier", b"carrier", "concurrency", b"concurrency", "display_name", b"display_name", "labels", b"labels", "max_calls_per_second", b"max_calls_per_second", "priority", b"priority", "retry_config", b"retry_config", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_concurrency", b"_concurrency", "_priority", b"_priority", "call_defaults", b"call_defaults", "callback_url", b"callback_url", "carrier", b"carrier", "concurrency", b"concurrency", "display_name", b"display_name", "labels", b"labels", "max_calls_per_second", b"max_calls_per_second", "priority", b"priority", "retry_config", b"retry_config", "retry_order", b"retry_order", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__concurrency: _TypeAlias = _typing.Literal["concurrency"]  # noqa: Y015
     _WhichOneofArgType__concurrency: _TypeAlias = _typing.Literal["_concurrency", b"_concurrency"]  # noqa: Y015
@@ -262,6 +290,7 @@ class Batch(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    RETRY_ORDER_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The id of the batch: `batch_...`, chosen by the client or made by the server."""
     status: Global___BatchStatus.ValueType
@@ -298,6 +327,8 @@ class Batch(_message.Message):
     """The sequence of the batch's latest event; 0 before the first."""
     etag: _builtins.str
     """A word that changes with every change of the batch, opaque to clients."""
+    retry_order: Global___RetryOrder.ValueType
+    """Which calls of one priority go first."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The labels that the client gave."""
@@ -349,10 +380,11 @@ class Batch(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        retry_order: Global___RetryOrder.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "retry_config", b"retry_config", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "batch_id", b"batch_id", "callback_url", b"callback_url", "canceled_calls", b"canceled_calls", "carrier", b"carrier", "completed_calls", b"completed_calls", "concurrency", b"concurrency", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "etag", b"etag", "failed_calls", b"failed_calls", "in_progress", b"in_progress", "labels", b"labels", "last_sequence", b"last_sequence", "max_calls_per_second", b"max_calls_per_second", "pending_calls", b"pending_calls", "priority", b"priority", "retry_config", b"retry_config", "retrying_calls", b"retrying_calls", "start_time", b"start_time", "status", b"status", "total_calls", b"total_calls", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "batch_id", b"batch_id", "callback_url", b"callback_url", "canceled_calls", b"canceled_calls", "carrier", b"carrier", "completed_calls", b"completed_calls", "concurrency", b"concurrency", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "etag", b"etag", "failed_calls", b"failed_calls", "in_progress", b"in_progress", "labels", b"labels", "last_sequence", b"last_sequence", "max_calls_per_second", b"max_calls_per_second", "pending_calls", b"pending_calls", "priority", b"priority", "retry_config", b"retry_config", "retry_order", b"retry_order", "retrying_calls", b"retrying_calls", "start_time", b"start_time", "status", b"status", "total_calls", b"total_calls", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

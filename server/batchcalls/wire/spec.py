@@ -7,15 +7,23 @@ from collections.abc import Mapping
 from google.protobuf.duration_pb2 import Duration
 
 from batchcalls.core.changes import NewCall
-from batchcalls.core.model import BatchSpec, CallDefaults, CallSpec, RetryConfig, Script
+from batchcalls.core.model import (
+    BatchSettings,
+    BatchSpec,
+    CallDefaults,
+    CallSpec,
+    RetryConfig,
+    Script,
+)
 from batchcalls.timestamps import microseconds
 from batchcalls.v1 import batch_pb2, call_pb2, retry_config_pb2, script_pb2
-from batchcalls.wire.words import OUTCOME_VALUES, OUTCOME_WORDS
+from batchcalls.wire.words import OUTCOME_VALUES, OUTCOME_WORDS, RETRY_ORDER_WORDS
 
 DEFAULT_CONCURRENCY = 10
 """The most calls up at once of a batch that doesn't say."""
 
 _DEFAULT_RETRY = RetryConfig()
+_DEFAULT_SETTINGS = BatchSettings(concurrency=DEFAULT_CONCURRENCY)
 _NANOS = 1_000_000_000
 
 
@@ -171,19 +179,27 @@ def batch_spec_from_proto(
     default_carrier: str,
 ) -> BatchSpec:
     """The record of a valid ``message``, with its defaults filled in."""
-    optional = {"priority": message.priority} if message.HasField("priority") else {}
     return BatchSpec(
         batch_id=batch_id,
         request_id=request_id,
         request_digest=request_digest,
-        concurrency=message.concurrency if message.HasField("concurrency") else DEFAULT_CONCURRENCY,
         carrier=message.carrier or default_carrier,
+        settings=_settings_from_proto(message),
+        defaults=call_defaults_from_proto(message.call_defaults),
+        start_time_us=microseconds(message.start_time),
+    )
+
+
+def _settings_from_proto(message: batch_pb2.BatchSpec) -> BatchSettings:
+    default = _DEFAULT_SETTINGS
+    has = message.HasField
+    return BatchSettings(
+        concurrency=message.concurrency if has("concurrency") else default.concurrency,
+        max_calls_per_second=message.max_calls_per_second,
+        priority=message.priority if has("priority") else default.priority,
+        retry=retry_config_from_proto(message.retry_config),
+        retry_order=RETRY_ORDER_WORDS.get(message.retry_order, default.retry_order),
         display_name=message.display_name,
         labels=dict(message.labels),
-        max_calls_per_second=message.max_calls_per_second,
-        retry=retry_config_from_proto(message.retry_config),
-        defaults=call_defaults_from_proto(message.call_defaults),
         callback_url=message.callback_url,
-        start_time_us=microseconds(message.start_time),
-        **optional,
     )

@@ -24,6 +24,7 @@ from batchcalls.wire.words import (
     EVENT_TYPE_WORDS,
     OUTCOME_VALUES,
     OUTCOME_WORDS,
+    RETRY_ORDER_VALUES,
 )
 
 
@@ -64,22 +65,23 @@ def counts_from_proto(message: batch_pb2.BatchCounts) -> Counts:
 
 def batch_to_proto(batch: Batch) -> batch_pb2.Batch:
     """The message of ``batch``; the etag is its revision."""
-    spec = batch.spec
+    spec, settings = batch.spec, batch.spec.settings
     message = batch_pb2.Batch(
         batch_id=spec.batch_id,
         status=BATCH_STATUS_VALUES[batch.status],
-        display_name=spec.display_name,
-        labels=spec.labels,
-        concurrency=spec.concurrency,
-        max_calls_per_second=spec.max_calls_per_second,
-        priority=spec.priority,
-        callback_url=spec.callback_url,
+        display_name=settings.display_name,
+        labels=settings.labels,
+        concurrency=settings.concurrency,
+        max_calls_per_second=settings.max_calls_per_second,
+        priority=settings.priority,
+        retry_order=RETRY_ORDER_VALUES[settings.retry_order],
+        callback_url=settings.callback_url,
         carrier=spec.carrier,
         attempts=batch.attempts,
         last_sequence=batch.last_sequence,
         etag=str(batch.revision),
     )
-    fill_retry_config(message.retry_config, spec.retry)
+    fill_retry_config(message.retry_config, settings.retry)
     _fill_counts(message, batch.counts)
     set_timestamp(message.start_time, spec.start_time_us)
     set_timestamp(message.create_time, batch.create_time_us)

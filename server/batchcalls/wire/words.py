@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from batchcalls.core.model import BatchStatus, CallStatus, EventType, Outcome
+from batchcalls.core.model import BatchStatus, CallStatus, EventType, Outcome, RetryOrder
 from batchcalls.v1 import batch_pb2, call_pb2, event_pb2, outcome_pb2
 
 BATCH_STATUS_VALUES = {
@@ -19,6 +19,9 @@ CALL_STATUS_VALUES = {
 }
 EVENT_TYPE_VALUES = {
     word: event_pb2.EventType.Value(f"EVENT_TYPE_{word.name}") for word in EventType
+}
+RETRY_ORDER_VALUES = {
+    word: batch_pb2.RetryOrder.Value(f"RETRY_ORDER_{word.name}") for word in RetryOrder
 }
 OUTCOME_VALUES = {word: outcome_pb2.Outcome.Value(f"OUTCOME_{word.name}") for word in Outcome}
 
@@ -32,3 +35,6 @@ EVENT_TYPE_WORDS: Mapping[int, EventType] = {
     value: word for word, value in EVENT_TYPE_VALUES.items()
 }
 OUTCOME_WORDS: Mapping[int, Outcome] = {value: word for word, value in OUTCOME_VALUES.items()}
+RETRY_ORDER_WORDS: Mapping[int, RetryOrder] = {
+    value: word for word, value in RETRY_ORDER_VALUES.items()
+}

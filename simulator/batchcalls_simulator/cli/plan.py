@@ -130,7 +130,8 @@ def _run(
 
 
 def _lines(forecast: Forecast, spec: BatchSpec) -> Iterator[str]:
-    yield f"{forecast.calls:,} calls, concurrency {spec.concurrency:,}, {forecast.seeds} seeds"
+    concurrency = spec.settings.concurrency
+    yield f"{forecast.calls:,} calls, concurrency {concurrency:,}, {forecast.seeds} seeds"
     yield f"ends after  {_spread(forecast.end_s, _duration)}"
     yield f"attempts    {_spread(forecast.attempts, lambda count: f'{count:,.0f}')}"
     yield f"reach       {_spread(forecast.reach, lambda share: f'{share:.1%}')}"

@@ -163,9 +163,9 @@ class Dials:
         self._by_number[call.call_id, call.attempt_number] = ring
         self._rung[call.call_id] = self._rung.get(call.call_id, 0) + 1
         if call.batch_id not in self._tallies:
-            spec = book.spec
+            settings = book.spec.settings
             self._tallies[call.batch_id] = Tally(
-                call.batch_id, slots=spec.concurrency, rate=spec.max_calls_per_second
+                call.batch_id, slots=settings.concurrency, rate=settings.max_calls_per_second
             )
         for name in self._limits(ring):
             self._tallies[name].start(ring.at_s)
@@ -188,7 +188,7 @@ class Dials:
         )
 
     def _require_attempts(self, call: OutboundCall, book: BatchBook, kept: CallBook) -> None:
-        retry = book.spec.retry
+        retry = book.spec.settings.retry
         earlier = self._by_number.get((call.call_id, call.attempt_number))
         require(
             earlier is None or earlier.silent,

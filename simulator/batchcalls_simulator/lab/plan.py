@@ -6,6 +6,7 @@ the real one, in memory.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
@@ -62,7 +63,7 @@ def run_campaign(
         engine = Engine(
             store=store,
             carriers={campaign.spec.carrier: carrier},
-            clock=Clock(wall=wall_s),
+            clock=Clock(wall=wall_s, check_s=math.inf),
             random=Random(f"plan {seed}"),
             run_sync=run_inline,
             limits=limits,

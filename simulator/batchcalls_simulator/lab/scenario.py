@@ -13,10 +13,12 @@ from typing import Any
 
 from batchcalls.core.model import (
     RETRYABLE_OUTCOMES,
+    BatchSettings,
     BatchSpec,
     CallSpec,
     Outcome,
     RetryConfig,
+    RetryOrder,
     Script,
 )
 from batchcalls.engine.admission import EngineLimits
@@ -156,12 +158,15 @@ def _batch(random: Random, index: int, limits: EngineLimits, carriers: list[str]
         batch_id=f"batch_{index}",
         request_id=f"request_{index}",
         request_digest=b"digest",
-        concurrency=random.randint(1, min(20, limits.max_concurrent_calls)),
         carrier=random.choice(carriers),
-        max_calls_per_second=_calls_per_second(random),
-        priority=random.choice([1, 10, 100]),
-        retry=_retry(random),
         start_time_us=round((WALL_S + scheduled_s) * 1e6) if scheduled_s else 0,
+        settings=BatchSettings(
+            concurrency=random.randint(1, min(20, limits.max_concurrent_calls)),
+            max_calls_per_second=_calls_per_second(random),
+            priority=random.choice([1, 10, 100]),
+            retry=_retry(random),
+            retry_order=random.choice(list(RetryOrder)),
+        ),
     )
 
 

@@ -12,6 +12,7 @@ fails any more, and everything must finish within ``PATIENCE_S`` of virtual time
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
@@ -121,7 +122,7 @@ class World:
         self.scenario = scenario
         self._engines = memory_store()
         self._store = SqlStore(*self._engines, None)
-        self._clock = Clock(wall=wall_s)
+        self._clock = Clock(wall=wall_s, check_s=math.inf)
         self._scope = trio.CancelScope()
         self._random = Random(f"world {scenario.seed}")
         self.checker = Checker(

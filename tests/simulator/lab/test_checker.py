@@ -24,6 +24,7 @@ from batchcalls.core.ledger import Ledger
 from batchcalls.core.model import (
     Attempt,
     Batch,
+    BatchSettings,
     BatchSpec,
     BatchStatus,
     Call,
@@ -43,9 +44,10 @@ from batchcalls_simulator.lab.dials import Dials, Known, Ring, Tally
 NUMBER = "+15550100000"
 SPEC = BatchSpec(
     batch_id="batch_a",
-    concurrency=2,
     carrier="simulator",
-    retry=RetryConfig(max_attempts=2, retry_on=frozenset({Outcome.BUSY})),
+    settings=BatchSettings(
+        concurrency=2, retry=RetryConfig(max_attempts=2, retry_on=frozenset({Outcome.BUSY}))
+    ),
 )
 CALL = CallSpec(phone_number=NUMBER)
 CALLS = [new_call(CALL)] * 3

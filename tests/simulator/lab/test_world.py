@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from batchcalls.core.model import BatchSpec, CallSpec, RetryConfig, Script
+from batchcalls.core.model import BatchSettings, BatchSpec, CallSpec, RetryConfig, Script
 from batchcalls.engine.admission import EngineLimits
 from batchcalls_simulator.cli.app import silence
 from batchcalls_simulator.distributions import Fixed
@@ -48,7 +48,11 @@ def scenario(
     wishes: tuple[Wish, ...] = (),
 ) -> Scenario:
     """One batch, submitted at once."""
-    spec = BatchSpec(batch_id="batch_a", concurrency=concurrency, carrier="simulator", retry=retry)
+    spec = BatchSpec(
+        batch_id="batch_a",
+        carrier="simulator",
+        settings=BatchSettings(concurrency=concurrency, retry=retry),
+    )
     people = [CallSpec(phone_number=number, script=Script(text="Hello"))] * calls
     submit = Wish(at_s=0.0, verb=Verb.SUBMIT, batch_id="batch_a")
     return Scenario(

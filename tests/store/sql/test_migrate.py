@@ -8,8 +8,10 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Engine, insert
 
+from batchcalls.core.model import RetryOrder
 from batchcalls.store.sql import schema, sqlite
 from batchcalls.store.sql.migrate import NewerDatabase, migrate
+from batchcalls.store.sql.sql_store import SqlStore
 
 
 @pytest.fixture
@@ -44,6 +46,29 @@ def test_migrating_twice_does_nothing(engine: Engine) -> None:
     assert schema_version(engine) == version
     with engine.connect() as connection:
         assert len(connection.execute(schema.heartbeat.select()).all()) == 1
+
+
+def test_calls_of_the_first_schema_wait_where_they_waited(engine: Engine) -> None:
+    """A database of the first version keeps its queue, and tries retries first as it did."""
+    migrate(engine, to="0001")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO batches VALUES (1, 'batch_a', NULL, x'', 'running', 1, 0, '', '{}', 'any',"
+            " 1, 0.0, 10, x'', x'', '', 0, 2, 1, 0, 1, 0, 0, 0, 1, 3, 4, 5, 6, 0)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO calls VALUES (1, 0, 'pending', NULL, 7, 0, 0, 0, x'01', 5, 5, 0),"
+            " (1, 1, 'retrying', 'busy', 7, 1, 1, 9, x'02', 5, 5, 0)"
+        )
+    migrate(engine)
+    store = SqlStore(engine, engine, None)
+    (batch,) = store.unfinished_batches()
+    assert batch.spec.settings.retry_order is RetryOrder.RETRIES_FIRST
+    head = store.queue_head(
+        "batch_a", now_us=9, after=None, limit=9, order=RetryOrder.RETRIES_FIRST
+    )
+    waiting = [(call.position, call.attempts, call.due_time_us, call.spec) for call in head.ready]
+    assert waiting == [(1, 1, 9, b"\x02"), (0, 0, 0, b"\x01")]
 
 
 def test_a_newer_database_is_refused(engine: Engine) -> None:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
 from batchcalls.core.lane import QueuedCall
-from batchcalls.core.model import BatchStatus, CallStatus, EventType, Outcome
+from batchcalls.core.model import BatchStatus, CallStatus, EventType, Outcome, RetryOrder
 from batchcalls.store.contract import CallPage, QueueHead
-from batchcalls.store.sql import queries, schema
+from batchcalls.store.sql import queue, schema
 from batchcalls.store.sql.mapping import batch_row, call_rows
 from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls.wire.spec import call_spec_to_proto, stored_call_spec
@@ -42,11 +42,13 @@ class Place:
 
     status: CallStatus
     priority: int = 0
-    due_s: int = 0
+    due_s: int | None = None
     outcome: Outcome | None = None
 
 
-PENDING = st.builds(Place, st.just(CallStatus.PENDING), st.integers(-1, 1))
+PENDING = st.builds(
+    Place, st.just(CallStatus.PENDING), st.integers(-1, 1), st.sampled_from([None, None, -2, 2])
+)
 RETRYING = st.builds(
     Place, st.just(CallStatus.RETRYING), st.integers(-1, 1), st.integers(-3, 3), st.just("busy")
 )
@@ -55,6 +57,7 @@ ELSEWHERE = st.builds(
     st.sampled_from([CallStatus.IN_PROGRESS, CallStatus.COMPLETED, CallStatus.FAILED]),
     outcome=st.sampled_from([None, Outcome.BUSY, Outcome.COMPLETED]),
 )
+WAITING = (CallStatus.PENDING, CallStatus.RETRYING)
 PLACES = st.lists(st.one_of(PENDING, RETRYING, ELSEWHERE), max_size=25)
 
 
@@ -88,7 +91,6 @@ def fill(store: SqlStore, places: Sequence[Place]) -> tuple[int, str]:
 
 def _place_row(place: Place, position: int) -> dict[str, Any]:
     tried = place.status is not CallStatus.PENDING
-    retrying = place.status is CallStatus.RETRYING
     return {
         "status": place.status,
         "outcome": place.outcome,
@@ -98,7 +100,7 @@ def _place_row(place: Place, position: int) -> dict[str, Any]:
         ).SerializeToString(),
         "attempts": int(tried),
         "dials": 2 * tried,
-        "due_time_us": NOW_US + place.due_s * SECOND_US if retrying else 0,
+        "due_time_us": 0 if place.due_s is None else NOW_US + place.due_s * SECOND_US,
     }
 
 
@@ -106,18 +108,27 @@ def positions(found: Sequence[QueuedCall]) -> list[int]:
     return [call.position for call in found]
 
 
+@pytest.mark.parametrize("order", RetryOrder)
 @settings(max_examples=40)
 @given(places=PLACES, limit=st.integers(1, 30))
 def test_the_head_of_the_queue_is_the_head_of_a_plain_sort(
-    store: SqlStore, places: list[Place], limit: int
+    store: SqlStore, order: RetryOrder, places: list[Place], limit: int
 ) -> None:
-    """Ready: by priority, retries first, by position. Waiting: by due time. Complete: all of it."""
+    """Ready: by priority, in the retry order. Waiting: by due time. Complete: all of it."""
     key, _ = fill(store, places)
-    ready, waiting = _plainly_ready(places), _plainly_waiting(places)
+    ready, waiting = _plainly_ready(places, order), _plainly_waiting(places)
     for after in [None, (-1, 7), *waiting]:
         after_us = after and (NOW_US + after[0] * SECOND_US, after[1])
-        query = partial(queries.queue_head, key=key, now_us=NOW_US, after=after_us, limit=limit)
-        head: QueueHead = store.read_latest(query)
+        head: QueueHead = store.read_latest(
+            partial(
+                queue.queue_head,
+                key=key,
+                now_us=NOW_US,
+                after=after_us,
+                limit=limit,
+                order=order,
+            )
+        )
         later = [place[1] for place in waiting if place > (after or (0, 2**31))]
         assert positions(head.ready) == ready[:limit]
         assert positions(head.waiting) == later[:limit]
@@ -128,12 +139,13 @@ def test_the_head_of_the_queue_is_the_head_of_a_plain_sort(
             assert stored_call_spec(call.spec) == call_spec(call.position, priority=call.priority)
 
 
-def _plainly_ready(places: Sequence[Place]) -> list[int]:
+def _plainly_ready(places: Sequence[Place], order: RetryOrder) -> list[int]:
     keyed = []
     for position, place in enumerate(places):
-        due = place.status is CallStatus.RETRYING and place.due_s <= 0
-        if due or place.status is CallStatus.PENDING:
-            keyed.append((-place.priority, not due, position))
+        if place.status in WAITING and (place.due_s or 0) <= 0:
+            has_waited = place.due_s is not None
+            rank = has_waited is (order is RetryOrder.FRESH_FIRST)
+            keyed.append((-place.priority, rank, place.due_s or 0, position))
     return [position for *_, position in sorted(keyed)]
 
 
@@ -141,7 +153,7 @@ def _plainly_waiting(places: Sequence[Place]) -> list[tuple[int, int]]:
     return sorted(
         (place.due_s, position)
         for position, place in enumerate(places)
-        if place.status is CallStatus.RETRYING
+        if place.status in WAITING and place.due_s is not None
     )
 
 
@@ -151,7 +163,7 @@ def test_undialed_calls_are_the_pending_and_the_retrying(
 ) -> None:
     """Each with its status, up to the limit, and none twice."""
     key, _ = fill(store, places)
-    found = store.read_latest(lambda read: queries.undialed_calls(read, key, limit=limit))
+    found = store.read_latest(lambda read: queue.undialed_calls(read, key, limit=limit))
     waiting = {
         (position, place.status)
         for position, place in enumerate(places)
@@ -321,8 +333,9 @@ def test_a_call_comes_with_its_attempts(log: SqlStore) -> None:
 
 
 def test_the_head_of_a_long_queue_is_read_along_its_indexes(store: SqlStore) -> None:
-    """Fresh calls and later retries come in index order: what lies behind them costs nothing."""
+    """Whatever waits comes in the order of the index: what lies behind it costs nothing."""
     plans: list[list[str]] = []
+    key, _ = fill(store, [Place(CallStatus.PENDING, priority) for priority in (0, 1)])
 
     def explain(connection: Connection) -> None:
         def note(*arguments: Any) -> None:
@@ -331,13 +344,16 @@ def test_the_head_of_a_long_queue_is_read_along_its_indexes(store: SqlStore) -> 
             plans.append([row[3] for row in plan])
 
         sqlalchemy.event.listen(connection, "before_cursor_execute", note)
-        queries.queue_head(connection, 1, now_us=NOW_US, after=None, limit=9)
+        order = RetryOrder.RETRIES_FIRST
+        queue.queue_head(connection, key, now_us=NOW_US, after=None, limit=9, order=order)
 
     store.read_latest(explain)
-    _, _due, fresh, waiting = plans
-    assert [len(fresh), len(waiting)] == [1, 1]
-    assert "ix_calls_ready" in fresh[0]
-    assert "ix_calls_waiting" in waiting[0]
+    reads = [plan for plan in plans if plan]
+    assert len(reads) == len(plans) - 1 >= 5  # less the BEGIN
+    for plan in reads:
+        assert len(plan) == 1, f"it sorts: {plan}"
+        assert "SEARCH calls USING" in plan[0]
+        assert "ix_calls_queue" in plan[0]
 
 
 def test_the_earliest_due_retry_is_found_over_all_running_batches() -> None:

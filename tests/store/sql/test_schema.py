@@ -53,7 +53,7 @@ def _is_readable(
     _item: object, name: str | None, kind: str, _reflected: bool, _other: object
 ) -> bool:
     """Alembic can't read back the index on an expression; the next test compares all indexes."""
-    return (kind, name) != ("index", "ix_calls_ready")
+    return (kind, name) != ("index", "ix_calls_queue")
 
 
 def indexes(engine: Engine) -> dict[str, str]:
@@ -155,8 +155,8 @@ def test_a_batch_that_breaks_a_rule_is_refused(
         ({"outcome": "asleep"}, "ck_calls_outcome"),
         ({"status": "failed", "dials": -1, "attempts": -1}, "ck_calls_attempts"),
         ({"status": "failed", "attempts": 2, "dials": 1}, "ck_calls_attempts"),
-        ({"status": "retrying", **DIALED}, "ck_calls_due"),
-        ({"status": "pending", "due_time_us": NOW_US}, "ck_calls_due"),
+        ({"status": "retrying", **DIALED}, "ck_calls_retry"),
+        ({"status": "failed", "due_time_us": NOW_US}, "ck_calls_due"),
         ({"status": "pending", **DIALED}, "ck_calls_pending"),
         ({"status": "in_progress"}, "ck_calls_dialed"),
         ({"status": "retrying", "due_time_us": NOW_US}, "ck_calls_dialed"),

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from batchcalls.core.changes import Change
-from batchcalls.core.model import Call, CallStatus, Outcome
+from batchcalls.core.model import Call, CallStatus, Outcome, RetryOrder
 from batchcalls.store.contract import Refusal
 from batchcalls.store.sql import schema
 from batchcalls.store.sql.changeset import LostRow
@@ -95,7 +95,7 @@ def test_a_call_that_was_given_back_is_as_before(store: SqlStore) -> None:
     store.commit(books.group(returned()))
     (call,) = stored_calls(store)
     assert (call.status, call.outcome, call.attempts) == (CallStatus.PENDING, None, ())
-    head = store.queue_head("batch_a", now_us=0, after=None, limit=9)
+    head = store.queue_head("batch_a", now_us=0, after=None, limit=9, order=RetryOrder.FRESH_FIRST)
     assert [(each.attempts, each.dials) for each in head.ready] == [(0, 1)]
 
 

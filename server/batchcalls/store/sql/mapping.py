@@ -12,12 +12,14 @@ from batchcalls.core.changes import BatchSubmitted
 from batchcalls.core.model import (
     Attempt,
     Batch,
+    BatchSettings,
     BatchSpec,
     BatchStatus,
     Call,
     CallStatus,
     Counts,
     Outcome,
+    RetryOrder,
     attempt_id,
 )
 from batchcalls.store.sql.statements import ACCOUNT_COLUMNS
@@ -45,20 +47,21 @@ def account_row(batch: Batch) -> dict[str, Any]:
 
 def batch_row(batch: Batch) -> dict[str, Any]:
     """All columns of a new batch."""
-    spec = batch.spec
+    spec, settings = batch.spec, batch.spec.settings
     return {
         "batch_id": spec.batch_id,
         "request_id": spec.request_id or None,
         "request_digest": spec.request_digest,
-        "display_name": spec.display_name,
-        "labels": json.dumps(dict(spec.labels), separators=(",", ":")),
+        "display_name": settings.display_name,
+        "labels": json.dumps(dict(settings.labels), separators=(",", ":")),
         "carrier": spec.carrier,
-        "concurrency": spec.concurrency,
-        "max_calls_per_second": spec.max_calls_per_second,
-        "priority": spec.priority,
-        "retry_config": wire.retry_config_to_proto(spec.retry).SerializeToString(),
+        "concurrency": settings.concurrency,
+        "max_calls_per_second": settings.max_calls_per_second,
+        "priority": settings.priority,
+        "retry_config": wire.retry_config_to_proto(settings.retry).SerializeToString(),
         "call_defaults": wire.call_defaults_to_proto(spec.defaults).SerializeToString(),
-        "callback_url": spec.callback_url,
+        "retry_order": settings.retry_order.value,
+        "callback_url": settings.callback_url,
         "start_time_us": spec.start_time_us,
         "create_time_us": batch.create_time_us,
         **account_row(batch),
@@ -86,22 +89,15 @@ def call_rows(key: int, change: BatchSubmitted) -> Iterator[dict[str, Any]]:
 
 def batch_record(row: Row[Any]) -> Batch:
     """The batch in a row of all columns of ``batches``."""
-    retry = retry_config_pb2.RetryConfig.FromString(row.retry_config)
     defaults = batch_pb2.CallDefaults.FromString(row.call_defaults)
     return Batch(
         spec=BatchSpec(
             batch_id=row.batch_id,
             request_id=row.request_id or "",
             request_digest=row.request_digest,
-            display_name=row.display_name,
-            labels=json.loads(row.labels),
             carrier=row.carrier,
-            concurrency=row.concurrency,
-            max_calls_per_second=row.max_calls_per_second,
-            priority=row.priority,
-            retry=wire.retry_config_from_proto(retry),
+            settings=_settings(row),
             defaults=wire.call_defaults_from_proto(defaults),
-            callback_url=row.callback_url,
             start_time_us=row.start_time_us,
         ),
         status=BatchStatus(row.status),
@@ -121,6 +117,20 @@ def batch_record(row: Row[Any]) -> Batch:
         revision=row.revision,
         started=row.started,
         hang_up=row.hang_up,
+    )
+
+
+def _settings(row: Row[Any]) -> BatchSettings:
+    retry = retry_config_pb2.RetryConfig.FromString(row.retry_config)
+    return BatchSettings(
+        concurrency=row.concurrency,
+        max_calls_per_second=row.max_calls_per_second,
+        priority=row.priority,
+        retry=wire.retry_config_from_proto(retry),
+        retry_order=RetryOrder(row.retry_order),
+        display_name=row.display_name,
+        labels=json.loads(row.labels),
+        callback_url=row.callback_url,
     )
 
 

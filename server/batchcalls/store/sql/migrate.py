@@ -18,8 +18,8 @@ class NewerDatabase(Exception):
         super().__init__(f"the database has schema {revision}, which this version doesn't know")
 
 
-def migrate(engine: Engine) -> None:
-    """Create or upgrade the schema; nothing happens when it is current.
+def migrate(engine: Engine, *, to: str = "head") -> None:
+    """Create or upgrade the schema, up to the revision ``to``; nothing happens when it is current.
 
     Raises:
       NewerDatabase: its schema isn't one of this version's.
@@ -36,4 +36,4 @@ def migrate(engine: Engine) -> None:
         }:
             raise NewerDatabase(current)
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
 from batchcalls.core.lane import QueuedCall
 from batchcalls.core.model import (
@@ -17,18 +16,9 @@ from batchcalls.core.model import (
     EventType,
     Outcome,
 )
-from batchcalls.store.contract import BatchPage, CallPage, EventPage, OpenCall, QueueHead
+from batchcalls.store.contract import BatchPage, CallPage, EventPage, OpenCall
 from batchcalls.store.sql.mapping import attempt_record, batch_record, call_record
 from batchcalls.store.sql.schema import attempts, batches, calls, events
-
-_QUEUED_CALL = (
-    calls.c.position,
-    calls.c.priority,
-    calls.c.spec,
-    calls.c.attempts,
-    calls.c.dials,
-    calls.c.due_time_us,
-)
 
 
 def unfinished_batches(connection: Connection) -> list[tuple[int, Batch]]:
@@ -39,115 +29,13 @@ def unfinished_batches(connection: Connection) -> list[tuple[int, Batch]]:
     return [(row.batch_key, batch_record(row)) for row in rows]
 
 
-def queue_head(
-    connection: Connection,
-    key: int | None,
-    *,
-    now_us: int,
-    after: tuple[float, ...] | None,
-    limit: int,
-) -> QueueHead:
-    """The first ``limit`` ready calls, and the first ``limit`` retries due after ``after``.
-
-    Ready are the fresh calls and the retries that are due at ``now_us``: by priority, high
-    first, retries ahead of fresh calls, then by position. ``after`` is a pair of due time and
-    position; None means: after ``now_us``.
-    """
-    due = _ready_retries(connection, key, now_us, limit)
-    fresh = _fresh_calls(connection, key, limit)
-    ready = sorted(due + fresh, key=attrgetter("ready_key"))[:limit] if due else fresh
-    waiting = _waiting_calls(connection, key, after or (now_us, 2**31), limit)
-    return QueueHead(
-        ready=ready,
-        ready_complete=len(due) + len(fresh) < limit,
-        waiting=waiting,
-        waiting_complete=len(waiting) < limit,
-    )
-
-
-def _fresh_calls(connection: Connection, key: int | None, limit: int) -> list[QueuedCall]:
-    return _queued_calls(
-        connection,
-        and_(calls.c.batch_key == key, calls.c.status == CallStatus.PENDING.value),
-        (calls.c.priority.desc(), calls.c.position),
-        limit,
-    )
-
-
-def _ready_retries(
-    connection: Connection, key: int | None, now_us: int, limit: int
-) -> list[QueuedCall]:
-    return _queued_calls(
-        connection,
-        and_(
-            calls.c.batch_key == key,
-            calls.c.status == CallStatus.RETRYING.value,
-            calls.c.due_time_us <= now_us,
-        ),
-        (calls.c.priority.desc(), calls.c.position),
-        limit,
-    )
-
-
-def _waiting_calls(
-    connection: Connection, key: int | None, after: tuple[float, ...], limit: int
-) -> list[QueuedCall]:
-    return _queued_calls(
-        connection,
-        and_(
-            calls.c.batch_key == key,
-            calls.c.status == CallStatus.RETRYING.value,
-            tuple_(calls.c.due_time_us, calls.c.position) > tuple_(*after),
-        ),
-        (calls.c.due_time_us, calls.c.position),
-        limit,
-    )
-
-
-def _queued_calls(
-    connection: Connection,
-    where: ColumnElement[bool],
-    order: Sequence[ColumnElement[int]],
-    limit: int,
-) -> list[QueuedCall]:
-    rows = connection.execute(select(*_QUEUED_CALL).where(where).order_by(*order).limit(limit))
-    return [
-        QueuedCall(
-            position=position,
-            priority=priority,
-            spec=spec,
-            attempts=attempts_made,
-            dials=dials,
-            due_time_us=due_time_us,
+def running_keys(connection: Connection) -> Sequence[int]:
+    """The keys of the batches that run."""
+    return connection.scalars(
+        select(batches.c.batch_key).where(
+            batches.c.end_time_us == 0, batches.c.status == BatchStatus.RUNNING.value
         )
-        for position, priority, spec, attempts_made, dials, due_time_us in rows
-    ]
-
-
-def earliest_due_us(connection: Connection) -> int:
-    """When the retry that is due first, of all running batches, is due (µs); 0 if none waits."""
-    running = select(batches.c.batch_key).where(
-        batches.c.end_time_us == 0, batches.c.status == BatchStatus.RUNNING.value
-    )
-    earliest = select(func.min(calls.c.due_time_us)).where(
-        calls.c.batch_key.in_(running), calls.c.status == CallStatus.RETRYING.value
-    )
-    return connection.scalar(earliest) or 0
-
-
-def undialed_calls(
-    connection: Connection, key: int | None, *, limit: int
-) -> list[tuple[int, CallStatus]]:
-    """Up to ``limit`` calls that are pending or retrying, as pairs of position and status."""
-    found: list[tuple[int, CallStatus]] = []
-    for status in (CallStatus.PENDING, CallStatus.RETRYING):
-        rows = connection.execute(
-            select(calls.c.position)
-            .where(calls.c.batch_key == key, calls.c.status == status.value)
-            .limit(limit - len(found))
-        )
-        found.extend((row.position, status) for row in rows)
-    return found
+    ).all()
 
 
 def open_calls(connection: Connection, key: int | None, batch_id: str) -> list[OpenCall]:

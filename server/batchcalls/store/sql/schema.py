@@ -29,7 +29,7 @@ from sqlalchemy import (
     text,
 )
 
-from batchcalls.core.model import BatchStatus, CallStatus, Outcome
+from batchcalls.core.model import BatchStatus, CallStatus, Outcome, RetryOrder
 
 metadata = MetaData(
     naming_convention={
@@ -43,6 +43,11 @@ metadata = MetaData(
 
 _KEY: Final = BigInteger().with_variant(Integer, "sqlite")
 """SQLite gives out keys by itself for a column whose type is exactly INTEGER."""
+
+
+QUEUED: Final = "status IN ('pending', 'retrying')"
+"""What is true of a call that waits to be dialed; queries say it in these very words, so that
+the database sees that the index of the queue serves them."""
 
 
 def _one_of(column: str, words: Iterable[StrEnum]) -> str:
@@ -67,6 +72,7 @@ batches = Table(
     Column("max_calls_per_second", Float, nullable=False),
     Column("priority", Integer, nullable=False),
     Column("retry_config", LargeBinary, nullable=False),
+    Column("retry_order", Text, nullable=False),
     Column("call_defaults", LargeBinary, nullable=False),
     Column("callback_url", Text, nullable=False),
     Column("start_time_us", BigInteger, nullable=False),
@@ -86,6 +92,7 @@ batches = Table(
     CheckConstraint(_one_of("status", BatchStatus), name="status"),
     CheckConstraint("concurrency >= 1", name="concurrency"),
     CheckConstraint("priority BETWEEN 1 AND 100", name="priority"),
+    CheckConstraint(_one_of("retry_order", RetryOrder), name="retry_order"),
     CheckConstraint(
         "pending_calls >= 0 AND in_progress >= 0 AND retrying_calls >= 0"
         " AND completed_calls >= 0 AND failed_calls >= 0 AND canceled_calls >= 0",
@@ -128,24 +135,18 @@ calls = Table(
     CheckConstraint(_one_of("status", CallStatus), name="status"),
     CheckConstraint(f"outcome IS NULL OR {_one_of('outcome', Outcome)}", name="outcome"),
     CheckConstraint("attempts >= 0 AND attempts <= dials", name="attempts"),
-    CheckConstraint("(status = 'retrying') = (due_time_us > 0)", name="due"),
+    CheckConstraint("status <> 'retrying' OR due_time_us > 0", name="retry"),
+    CheckConstraint("status IN ('pending', 'retrying') OR due_time_us = 0", name="due"),
     CheckConstraint("status <> 'pending' OR attempts = 0", name="pending"),
     CheckConstraint("status NOT IN ('in_progress', 'retrying') OR attempts > 0", name="dialed"),
     Index(
-        "ready",
+        "queue",
         "batch_key",
         text("priority DESC"),
-        "position",
-        sqlite_where=text("status = 'pending'"),
-        postgresql_where=text("status = 'pending'"),
-    ),
-    Index(
-        "waiting",
-        "batch_key",
         "due_time_us",
         "position",
-        sqlite_where=text("status = 'retrying'"),
-        postgresql_where=text("status = 'retrying'"),
+        sqlite_where=text(QUEUED),
+        postgresql_where=text(QUEUED),
     ),
     sqlite_with_rowid=False,
 )

@@ -9,7 +9,15 @@ import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, delete, insert
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
-from batchcalls.core.model import Batch, BatchStatus, Call, CallStatus, EventType, Outcome
+from batchcalls.core.model import (
+    Batch,
+    BatchStatus,
+    Call,
+    CallStatus,
+    EventType,
+    Outcome,
+    RetryOrder,
+)
 from batchcalls.store.contract import (
     BatchPage,
     CallPage,
@@ -21,7 +29,7 @@ from batchcalls.store.contract import (
     Store,
     StoreFailure,
 )
-from batchcalls.store.sql import queries, sqlite
+from batchcalls.store.sql import queries, queue, sqlite
 from batchcalls.store.sql.migrate import migrate
 from batchcalls.store.sql.schema import heartbeat
 from batchcalls.store.sql.writer import Writer
@@ -129,18 +137,26 @@ class SqlStore(Store):
         self._writer.forget(batch_id)
 
     def queue_head(
-        self, batch_id: str, *, now_us: int, after: tuple[float, ...] | None, limit: int
+        self,
+        batch_id: str,
+        *,
+        now_us: int,
+        after: tuple[float, ...] | None,
+        limit: int,
+        order: RetryOrder,
     ) -> QueueHead:
         """What waits first, as the last commit left it."""
         key = self._writer.key(batch_id)
         return self.read_latest(
-            lambda read: queries.queue_head(read, key, now_us=now_us, after=after, limit=limit)
+            lambda read: queue.queue_head(
+                read, key, now_us=now_us, after=after, limit=limit, order=order
+            )
         )
 
     def undialed_calls(self, batch_id: str, *, limit: int) -> list[tuple[int, CallStatus]]:
         """What waits, in no order, as the last commit left it."""
         key = self._writer.key(batch_id)
-        return self.read_latest(lambda read: queries.undialed_calls(read, key, limit=limit))
+        return self.read_latest(lambda read: queue.undialed_calls(read, key, limit=limit))
 
     def batch(self, batch_id: str) -> Batch | None:
         """The batch with that id."""
@@ -188,7 +204,7 @@ class SqlStore(Store):
 
     def earliest_due_us(self) -> int:
         """When the retry that is due first is due."""
-        return self.read(queries.earliest_due_us)
+        return self.read(lambda read: queue.earliest_due_us(read, queries.running_keys(read)))
 
     def read_latest(self, query: Query[T]) -> T:
         """Run a query on the writer's own connection, behind the last commit."""

@@ -116,7 +116,7 @@ def _calls_limits(evidence: Evidence) -> Iterator[tuple[str, int, Sequence[Logge
     for one in evidence.stored:
         batch_id = one.batch.batch_id
         dials = [dial for dial in evidence.placed if dial.batch_id == batch_id]
-        yield batch_id, one.batch.spec.concurrency, dials
+        yield batch_id, one.batch.spec.settings.concurrency, dials
 
 
 def _paces(
@@ -132,5 +132,5 @@ def _paces(
     ]
     for one in evidence.stored:
         batch_id = one.batch.batch_id
-        limited.append((batch_id, by_batch[batch_id], one.batch.spec.max_calls_per_second))
+        limited.append((batch_id, by_batch[batch_id], one.batch.spec.settings.max_calls_per_second))
     return [pace(name, starts, rate) for name, starts, rate in limited if rate]

@@ -53,7 +53,9 @@ def dialed_once(evidence: Evidence) -> Iterator[str]:
 
 def within_attempts(evidence: Evidence) -> Iterator[str]:
     """No call is dialed past its ``max_attempts``."""
-    limits = {one.batch.batch_id: one.batch.spec.retry.max_attempts for one in evidence.stored}
+    limits = {
+        one.batch.batch_id: one.batch.spec.settings.retry.max_attempts for one in evidence.stored
+    }
     dials = Counter((dial.batch_id, dial.call_id) for dial in evidence.placed)
     for (batch_id, call_id), count in dials.items():
         if count > limits.get(batch_id, 0):
@@ -63,7 +65,7 @@ def within_attempts(evidence: Evidence) -> Iterator[str]:
 def retried_only_if_asked(evidence: Evidence) -> Iterator[str]:
     """No call is dialed again after an outcome that its batch doesn't retry; mostly UNKNOWN."""
     for one, call in _calls(evidence):
-        retry_on = one.batch.spec.retry.retry_on
+        retry_on = one.batch.spec.settings.retry.retry_on
         last = max((dial.attempt_number for dial in _dials(evidence)[call.call_id]), default=0)
         last = max(last, len(call.attempts))
         for attempt in call.attempts:

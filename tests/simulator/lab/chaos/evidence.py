@@ -7,6 +7,7 @@ from dataclasses import replace
 from batchcalls.core.model import (
     Attempt,
     Batch,
+    BatchSettings,
     BatchSpec,
     BatchStatus,
     Call,
@@ -81,10 +82,8 @@ def batch(*, retry: RetryConfig, attempts: int, counts: Counts) -> Batch:
         spec=BatchSpec(
             batch_id=BATCH,
             request_id="chaos-1-0",
-            concurrency=2,
             carrier="witnessed",
-            max_calls_per_second=2.0,
-            retry=retry,
+            settings=BatchSettings(concurrency=2, max_calls_per_second=2.0, retry=retry),
         ),
         status=BatchStatus.COMPLETED,
         counts=counts,

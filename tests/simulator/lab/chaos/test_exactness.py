@@ -34,7 +34,9 @@ def test_more_calls_up_than_server_or_carrier_may_have_are_found(limit: str) -> 
 def test_more_calls_up_than_the_batch_allows_are_found() -> None:
     """Its own concurrency counts only its own calls."""
     (one,) = kept().stored
-    batch = replace(one.batch, spec=replace(one.batch.spec, concurrency=1))
+    spec = one.batch.spec
+    spec = replace(spec, settings=replace(spec.settings, concurrency=1))
+    batch = replace(one.batch, spec=spec)
     found = complaints("concurrency is kept", with_stored(kept(), replace(one, batch=batch)))
     assert found == ["batch_1: 2 calls were up at once, 1 may be"]
 

@@ -36,7 +36,8 @@ def with_calls(*calls: object) -> Evidence:
 
 def with_retry(retry: RetryConfig) -> Evidence:
     (one,) = kept().stored
-    return one_batch(kept(), spec=replace(one.batch.spec, retry=retry))
+    spec = one.batch.spec
+    return one_batch(kept(), spec=replace(spec, settings=replace(spec.settings, retry=retry)))
 
 
 def seeing(*events: tuple[int, bytes]) -> Evidence:
