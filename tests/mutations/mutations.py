@@ -190,4 +190,25 @@ MUTATIONS = (
         after="            listener.committed(writes, published + published[-1:], batches)",
         broken="was published behind",
     ),
+    Mutation(
+        name="readers aren't woken by what is committed",
+        file="engine/hub.py",
+        before="if board is not None:\n                for watch",
+        after="if board is None:\n                for watch",
+        broken="not finished in time.*Reader",
+    ),
+    Mutation(
+        name="memory leaves out an event behind the one that a reader has",
+        file="engine/hub.py",
+        before="_slice(board.recent, after + 1 - first, limit)",
+        after="_slice(board.recent, after + 2 - first, limit)",
+        broken="other than the",
+    ),
+    Mutation(
+        name="events that left the memory aren't looked up in the store",
+        file="engine/hub.py",
+        before="if after + 1 < first:\n            return None",
+        after="if after + 1 < first:\n            after = first - 1",
+        broken="other than the",
+    ),
 )

@@ -114,8 +114,10 @@ def _summary(played: Sequence[Played], failures: int, took_s: float) -> str:
     calls = sum(one.calls for one in played)
     dials = sum(one.dials for one in played)
     crashes = sum(one.crashes for one in played)
+    events = sum(one.events_read for one in played)
     hours = sum(one.virtual_s for one in played) / _HOUR_S
     return (
         f"{len(played) + failures} seeds, {failures} failed; {calls:,} calls, {dials:,} dials,"
-        f" {crashes:,} crashes, {hours:,.1f} virtual hours in {took_s:.1f} s"
+        f" {crashes:,} crashes, {events:,} events read, {hours:,.1f} virtual hours"
+        f" in {took_s:.1f} s"
     )

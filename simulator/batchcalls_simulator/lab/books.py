@@ -10,7 +10,7 @@ records, so that a bug must be made twice to go unseen. What doesn't add up rais
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from batchcalls.core.effects import Attempted, AttemptStep, Effects, Move
@@ -72,6 +72,7 @@ class BatchBook:
         self.canceled = False
         self.hang_up = False
         self.payloads: list[bytes] = []
+        self.types: list[EventType] = []
 
     def __repr__(self) -> str:
         return f"<BatchBook {self.spec.batch_id} {self.status} #{len(self.payloads)}>"
@@ -95,6 +96,7 @@ class BatchBook:
     def _log(self, events: Sequence[Event], payloads: Sequence[bytes]) -> None:
         for event, payload in zip(events, payloads, strict=True):
             self.payloads.append(payload)
+            self.types.append(event.type)
             expected = len(self.payloads)
             require(
                 event.sequence == expected,
@@ -106,6 +108,16 @@ class BatchBook:
             )
         if events:
             self._compare_counts(events[-1].counts._asdict(), f"event {events[-1].sequence}")
+
+    def logged(self, after: int, until: int, types: Collection[EventType]) -> list[bytes]:
+        """The events beyond sequence ``after``, up to ``until``, of these types (empty: all)."""
+        return [
+            payload
+            for payload, kind in zip(
+                self.payloads[after:until], self.types[after:until], strict=True
+            )
+            if not types or kind in types
+        ]
 
     def compare(self, batch: Batch) -> None:
         """Require that the service's own account says the same; whether it hangs up it tells."""

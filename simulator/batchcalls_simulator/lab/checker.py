@@ -1,8 +1,8 @@
 """The checker: what must hold in every world, at every moment, whatever fails.
 
-It is told what happens, at three places, none of them inside the engine: at the disk
-(``durable``), at the phones (``dialed``, ``silent``, ``over``, ``disowned``) and where results
-are published (``Watcher``). The promises:
+It is told what happens, at four places, none of them inside the engine: at the disk
+(``durable``), at the phones (``dialed``, ``silent``, ``over``, ``disowned``), where results
+are published (``Watcher``) and where they are read (``read``). The promises:
 
 * no attempt id is dialed twice, no attempt number of a call unless the first dial certainly
   rang nobody, no call past its attempts, none again after an outcome that isn't retried, no
@@ -11,6 +11,8 @@ are published (``Watcher``). The promises:
 * batches that are paused, canceled, not started or over dial nothing new;
 * counts add up, statuses follow from what happened, sequences are dense, every event is
   published once and only when durable, and outcomes are those that the phones saw;
+* a reader sees the log as it is: each event once, in order, none left out but those it doesn't
+  want, none before its server knows of it, and the end only where the log ends;
 * what was answered to a user is true of the database, and so is everything else;
 * in the end every call is final, and no slot, lane or phone is still taken.
 
@@ -36,6 +38,8 @@ from batchcalls.store.contract import Committed, Group, Store
 from batchcalls.wire.spec import stored_call_spec
 from batchcalls_simulator.lab.books import BatchBook, BrokenPromise, require
 from batchcalls_simulator.lab.dials import Dials, Known, Ring
+from batchcalls_simulator.lab.readings import Reading
+from batchcalls_simulator.lab.source import Page
 
 _ALL: Final = 1_000_000
 
@@ -62,7 +66,7 @@ class Checker:
         self._clock = clock
         self._stop = stop
         self._known: dict[str, Known] = {}
-        self._process = 0
+        self._watcher = Watcher(self, 0)
 
     def __repr__(self) -> str:
         return f"<Checker {len(self.books)} batches, {self.dials!r}, broken={self.broken}>"
@@ -141,7 +145,7 @@ class Checker:
     def _require_hung_up(self, ring: Ring) -> None:
         """Calls of a batch that was hung up end at once, except those of a dead server."""
         known = self._known.get(ring.call.batch_id)
-        if known is None or not known.hang_up or ring.process != self._process:
+        if known is None or not known.hang_up or ring.process != self._watcher.process:
             return
         require(
             self._clock.now() <= known.since_s,
@@ -156,13 +160,13 @@ class Checker:
 
     def watcher(self, process: int) -> Watcher:
         """A server starts: what is in the database is all that it can know."""
-        self._process = process
         self._note(f"process {process}")
         with self._keeping():
             self.compare_database()
         for batch_id, book in self.books.items():
             self._know(batch_id, book.status, hang_up=book.hang_up)
-        return Watcher(self, process)
+        self._watcher = Watcher(self, process)
+        return self._watcher
 
     def published(self, batches: Sequence[Batch]) -> None:
         """The server knows from now on how these batches stand."""
@@ -177,6 +181,34 @@ class Checker:
             hang_up=hang_up,
             since_s=self._clock.now(),
         )
+
+    # Where they are read
+
+    def read(self, reading: Reading, after: int, page: Page) -> None:
+        """A reader that had read up to ``after`` was given a page."""
+        with self._keeping():
+            self._note(f"{reading.name} {after}-{page.last_sequence}")
+            book = self.books.get(reading.batch_id)
+            require(book is not None, f"{reading.name} reads what isn't durable")
+            assert book is not None
+            told = self._watcher.sequence(reading.batch_id)
+            require(
+                after <= page.last_sequence <= told,
+                f"{reading.name} was led from {after} to {page.last_sequence} of {told} events",
+            )
+            logged = book.logged(after, page.last_sequence, reading.types)
+            require(
+                list(page.payloads) == logged,
+                f"{reading.name} saw {len(page.payloads)} events behind {after}, other than the"
+                f" {len(logged)} of the log",
+            )
+            ends = book.status.final and page.last_sequence == len(book.payloads)
+            require(ends or not page.is_end, f"{reading.name} was told of an end too early")
+
+    def ends_before(self, batch_id: str, sequence: int) -> bool:
+        """Whether a batch's log will never come to that sequence."""
+        book = self.books.get(batch_id)
+        return book is not None and book.status.final and len(book.payloads) < sequence
 
     # At rest
 
@@ -256,8 +288,8 @@ class Watcher:
     """Hears what one server publishes (as a ``Listener`` of its engine)."""
 
     def __init__(self, checker: Checker, process: int) -> None:
+        self.process = process
         self._checker = checker
-        self._process = process
         self._sequences = {batch_id: len(book.payloads) for batch_id, book in checker.books.items()}
 
     def committed(
@@ -273,6 +305,10 @@ class Watcher:
 
     def health_changed(self, *, healthy: bool) -> None:
         """Nothing is promised of it."""
+
+    def sequence(self, batch_id: str) -> int:
+        """The last event of a batch that the server knows of."""
+        return self._sequences.get(batch_id, 0)
 
     def _require_next(self, published: Published) -> None:
         batch_id, sequence = published.event.batch_id, published.event.sequence

@@ -1,4 +1,4 @@
-"""What one simulated world is given: carriers, limits, batches, and what their users do.
+"""What one simulated world is given: carriers, limits, batches, their users and readers.
 
 A seed decides all of it. Nothing runs here; ``World`` plays a scenario.
 """
@@ -32,6 +32,7 @@ from batchcalls_simulator.lab.faults import (
     draw_troubles,
     perhaps,
 )
+from batchcalls_simulator.lab.readings import Reading, draw_readings
 from batchcalls_simulator.options import RATES, SimulatorOptions
 from batchcalls_simulator.trunk import Outage
 
@@ -76,6 +77,7 @@ class Scenario:
     calm_carriers: Mapping[str, SimulatorOptions]
     batches: Mapping[str, tuple[BatchSpec, tuple[CallSpec, ...]]]
     wishes: tuple[Wish, ...]
+    readings: tuple[Reading, ...] = ()
 
     @property
     def total_calls(self) -> int:
@@ -104,6 +106,7 @@ def draw_scenario(seed: int) -> Scenario:
         calm_carriers=calm,
         batches=batches,
         wishes=tuple(wish for batch_id in batches for wish in _wishes(random, batch_id, faults)),
+        readings=draw_readings(seed, batches, faults.calm_at_s),
     )
 
 

@@ -1,4 +1,4 @@
-"""A world in a box: store, engine and phones under a virtual clock, with everything that fails.
+"""A world in a box: store, engine, phones and readers in virtual time, with all that fails.
 
 Nothing of the service is replaced: dispatcher, dialer, journal, recovery and SQLite are the
 real ones. What a machine would give them is simulated: time (``MockClock``, which jumps to
@@ -38,7 +38,9 @@ from batchcalls_simulator.lab.disk import Disk
 from batchcalls_simulator.lab.faults import Doom, Moment
 from batchcalls_simulator.lab.phones import Line, PhoneNetwork
 from batchcalls_simulator.lab.process import Process, StepCounter
+from batchcalls_simulator.lab.reader import Reader
 from batchcalls_simulator.lab.scenario import WALL_S, Scenario, Verb, Wish, draw_scenario
+from batchcalls_simulator.lab.source import HubSource
 
 PATIENCE_S = 2 * 86_400.0
 """How long the second phase may last. The slowest scenario needs less than half of it."""
@@ -57,6 +59,7 @@ class Played:
     calls: int
     dials: int
     crashes: int
+    events_read: int
     virtual_s: float
     log: tuple[str, ...]
 
@@ -136,6 +139,15 @@ class World:
             batch_id: [wish for wish in _by_time(scenario.wishes) if wish.batch_id == batch_id]
             for batch_id in scenario.batches
         }
+        self._readers = [
+            Reader(
+                reading,
+                checker=self.checker,
+                calm_at_s=scenario.faults.calm_at_s,
+                random=Random(f"{reading.name} {scenario.seed}"),
+            )
+            for reading in scenario.readings
+        ]
         self._networks: list[PhoneNetwork] = []
         self._process: Process | None = None
         self._processes = 0
@@ -156,6 +168,7 @@ class World:
             calls=self.scenario.total_calls,
             dials=len(self.checker.dials.rings),
             crashes=self._crashes,
+            events_read=sum(reader.events for reader in self._readers),
             virtual_s=self._ended_s,
             log=tuple(self.checker.log),
         )
@@ -197,7 +210,8 @@ class World:
     def _stuck(self) -> str:
         books = [book for book in self.checker.books.values() if not book.status.final]
         wishes = [wish for wishes in self._wishes.values() for wish in wishes]
-        return f"{books}, {len(wishes)} wishes open"
+        readers = [reader for reader in self._readers if not reader.done]
+        return f"{books}, {len(wishes)} wishes open, {readers}"
 
     # Servers
 
@@ -235,6 +249,8 @@ class World:
         async with trio.open_nursery() as nursery:
             await nursery.start(engine.run)
             nursery.start_soon(self._meet_doom, process, engine, lines)
+            for reader in self._readers:
+                nursery.start_soon(reader.read, HubSource(engine))
             async with trio.open_nursery() as users:
                 for wishes in self._wishes.values():
                     users.start_soon(self._ask_in_turn, engine, wishes)
@@ -262,6 +278,7 @@ class World:
 
     async def _meet_doom(self, process: Process, engine: Engine, lines: dict[str, Line]) -> None:
         if await process.reach_its_time() is Moment.DRAIN:
+            engine.hub.close()
             await engine.drain(_DRAIN_S)
             await engine.flush(_DRAIN_S)
             for line in lines.values():
@@ -269,7 +286,8 @@ class World:
         process.crash()
 
     def _finished(self) -> bool:
-        return not any(self._wishes.values()) and self.checker.all_final()
+        is_over = not any(self._wishes.values()) and self.checker.all_final()
+        return is_over and all(reader.done for reader in self._readers)
 
     async def _wait_for_the_end(self) -> None:
         while not self._finished():  # noqa: ASYNC110 - to poll costs nothing in virtual time

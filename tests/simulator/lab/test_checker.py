@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from batchcalls.carriers.base import OutboundCall
+from batchcalls.clock import Clock
 from batchcalls.core.changes import (
     BatchPaused,
     BatchSubmitted,
@@ -31,15 +32,21 @@ from batchcalls.core.model import (
     CallSpec,
     CallStatus,
     Counts,
+    EventType,
     Outcome,
     RetryConfig,
     attempt_id,
     call_id,
 )
 from batchcalls.engine.admission import EngineLimits
+from batchcalls.engine.journal import Published
+from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls.wire.spec import new_call
 from batchcalls_simulator.lab.books import BatchBook, BrokenPromise
+from batchcalls_simulator.lab.checker import Checker
 from batchcalls_simulator.lab.dials import Dials, Known, Ring, Tally
+from batchcalls_simulator.lab.readings import Reading
+from batchcalls_simulator.lab.source import Page
 
 NUMBER = "+15550100000"
 SPEC = BatchSpec(
@@ -312,3 +319,56 @@ def test_a_lost_end_is_seen() -> None:
     ended = change(CallEnded, position=0, status=CallStatus.COMPLETED, attempt=attempt(dial=7))
     with pytest.raises(BrokenPromise, match="attempt_a_0_7 has news and isn't open"):
         books(intent(), ended)
+
+
+# Where events are read
+
+READING = Reading(name="a reader", batch_id="batch_a")
+WANTED = EventType.CALL_STARTED
+
+
+async def complaint(reading: Reading, page: Page, *, after: int = 0) -> str:
+    """What is said of a page, where three events are durable and the server knows of two."""
+    store = SqlStore.open("sqlite://")
+    checker = Checker(store, clock=Clock(), limits=EngineLimits(), carriers={}, stop=lambda: None)
+    watcher = checker.watcher(1)
+    ledger = Ledger.opened(SPEC, total_calls=3, time_us=1)
+    book = checker.books["batch_a"] = BatchBook(SPEC, [CALL] * 3)
+    for each in (SUBMITTED, intent(), retry_at(5)):
+        effects = ledger.apply(each)
+        events = [Published(event, b"%d" % event.sequence) for event in effects.events]
+        book.apply(effects, [event.payload for event in events])
+        watcher.committed([], [one for one in events if one.event.sequence <= 2], [])
+    checker.read(reading, after, page)
+    store.close()
+    return str(checker.broken or "")
+
+
+@pytest.mark.parametrize(
+    ("payloads", "after", "last_sequence", "is_end", "broken"),
+    [
+        ([b"1", b"2"], 0, 2, False, ""),
+        ([b"2"], 1, 2, False, ""),
+        ([], 2, 2, False, ""),
+        ([b"2"], 0, 2, False, "saw 1 events behind 0, other than the 2 of the log"),
+        ([b"1", b"1", b"2"], 0, 2, False, "saw 3 events behind 0, other than the 2 of the log"),
+        ([b"2", b"1"], 0, 2, False, "other than the 2 of the log"),
+        ([b"1", b"2", b"3"], 0, 3, False, "was led from 0 to 3 of 2 events"),
+        ([], 2, 1, False, "was led from 2 to 1 of 2 events"),
+        ([b"1", b"2"], 0, 2, True, "was told of an end too early"),
+    ],
+)
+async def test_a_page_that_isnt_the_log_is_seen(
+    payloads: list[bytes], after: int, last_sequence: int, is_end: bool, broken: str
+) -> None:
+    """Gaps, repeats, another order, news ahead of the server, a way back, an early end."""
+    said = await complaint(READING, Page(payloads, last_sequence, is_end), after=after)
+    assert broken in said
+    assert bool(said) == bool(broken)
+
+
+async def test_a_reader_is_given_only_what_it_wants() -> None:
+    """Events of other types aren't missed by one who names some."""
+    reading = replace(READING, types=frozenset({WANTED}))
+    assert await complaint(reading, Page([b"2"], 2, is_end=False)) == ""
+    assert "other than" in await complaint(reading, Page([b"1", b"2"], 2, is_end=False))
