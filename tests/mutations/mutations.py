@@ -41,7 +41,7 @@ MUTATIONS = (
         file="engine/dialer.py",
         before="self._dispatcher.line_free(dial, now)",
         after="result.outcome is Outcome.CANCELED or self._dispatcher.line_free(dial, now)",
-        broken="still in use|slot leaked|not finished in time",
+        broken="still in use|slot leaked|not finished in time|is not possible while up",
     ),
     Mutation(
         name="a slot isn't given back when a prepared dial is withdrawn",
