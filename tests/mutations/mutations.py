@@ -55,7 +55,7 @@ MUTATIONS = (
         file="core/ledger.py",
         before="self._end(change, CallStep.RETRY, effects, due_time_us=change.due_time_us)",
         after="self._end(change, CallStep.RETRY, effects, due_time_us=change.time_us)",
-        broken="due time isn't durable|before it was due",
+        broken="due time isn't durable|before it was due|too early",
     ),
     Mutation(
         name="a refill brings back calls that are on their way",
@@ -181,7 +181,7 @@ MUTATIONS = (
         file="engine/journal.py",
         before="        return ledger.fork()",
         after="        return ledger",
-        broken="counts|logged where|no call of|last sequence|ahead of what is durable",
+        broken="counts|logged where|no call of|last sequence|ahead of what is durable|was led",
     ),
     Mutation(
         name="an event is published twice",
@@ -193,8 +193,8 @@ MUTATIONS = (
     Mutation(
         name="readers aren't woken by what is committed",
         file="engine/hub.py",
-        before="if board is not None:\n                for watch",
-        after="if board is None:\n                for watch",
+        before="                    watch.notify()",
+        after="                    watch.batch_id",
         broken="not finished in time.*Reader",
     ),
     Mutation(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from batchcalls.core.effects import Attempted, AttemptStep, Effects, Move
 from batchcalls.core.model import (
@@ -26,6 +27,9 @@ from batchcalls.core.model import (
     EventType,
     Outcome,
 )
+
+_ROUNDING_S: Final = 1e-5
+"""Delays are float seconds, what is stored are microseconds."""
 
 
 class BrokenPromise(Exception):
@@ -186,6 +190,8 @@ class BatchBook:
                 [move.position for move in moves] == [attempted.position],
                 f"{self.name} call {attempted.position}: its attempt ended, and it didn't move",
             )
+        if attempted.step is AttemptStep.END and moves[0].target is CallStatus.RETRYING:
+            self._require_delay(call, moves[0])
 
     def _open(self, attempted: Attempted) -> None:
         call, attempt = self.calls[attempted.position], attempted.attempt
@@ -232,7 +238,7 @@ class BatchBook:
             f"{where}: {move.attempts} attempts should be {call.attempts}",
         )
         require(
-            (move.due_time_us > 0) == (move.target is CallStatus.RETRYING),
+            move.due_time_us > 0 or move.target is not CallStatus.RETRYING,
             f"{where} becomes {move.target} and is due at {move.due_time_us}",
         )
         if move.target is not CallStatus.IN_PROGRESS:  # a dial is held against when it was due
@@ -240,6 +246,17 @@ class BatchBook:
         self.counts[call.status] -= 1
         self.counts[move.target] += 1
         call.status = move.target
+
+    def _require_delay(self, call: CallBook, move: Move) -> None:
+        """A retry waits as long as the batch asks, by the books' own reckoning."""
+        retry, last = self.spec.settings.retry, call.ended[-1]
+        delay_s = retry.delay_s * retry.backoff_multiplier ** (len(call.ended) - 1)
+        shortest_s = min(delay_s, retry.max_delay_s) * (1.0 - retry.jitter)
+        early_s = shortest_s - (move.due_time_us - last.end_time_us) / 1e6
+        require(
+            early_s <= _ROUNDING_S,
+            f"{self.name} call {move.position} is to be tried again {early_s:g} s too early",
+        )
 
     def _settle(self) -> None:
         if any(self.counts[status] for status in CallStatus if not status.final):

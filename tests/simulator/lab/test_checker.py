@@ -53,7 +53,8 @@ SPEC = BatchSpec(
     batch_id="batch_a",
     carrier="simulator",
     settings=BatchSettings(
-        concurrency=2, retry=RetryConfig(max_attempts=2, retry_on=frozenset({Outcome.BUSY}))
+        concurrency=2,
+        retry=RetryConfig(max_attempts=2, delay_s=0.0, retry_on=frozenset({Outcome.BUSY})),
     ),
 )
 CALL = CallSpec(phone_number=NUMBER)
@@ -177,6 +178,15 @@ def test_a_call_can_do_only_what_its_status_allows(changes: list[Change], broken
     """The books know the life of a call."""
     with pytest.raises(BrokenPromise, match=broken):
         books(*changes)
+
+
+def test_a_delay_that_is_too_short_is_seen() -> None:
+    """The books know from the batch alone how long a retry waits at least."""
+    retry = replace(SPEC.retry, delay_s=10.0, backoff_multiplier=2.0, max_delay_s=15.0, jitter=0.5)
+    book, ledger = kept(intent())
+    book.spec = replace(SPEC, retry=retry)
+    with pytest.raises(BrokenPromise, match=" 1 s too early"):
+        book.apply(ledger.apply(retry_at(4_000_000)), [b""])
 
 
 def test_a_due_time_that_isnt_durable_is_seen() -> None:
