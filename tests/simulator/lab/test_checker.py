@@ -182,9 +182,11 @@ def test_a_call_can_do_only_what_its_status_allows(changes: list[Change], broken
 
 def test_a_delay_that_is_too_short_is_seen() -> None:
     """The books know from the batch alone how long a retry waits at least."""
-    retry = replace(SPEC.retry, delay_s=10.0, backoff_multiplier=2.0, max_delay_s=15.0, jitter=0.5)
+    retry = replace(
+        SPEC.settings.retry, delay_s=10.0, backoff_multiplier=2.0, max_delay_s=15.0, jitter=0.5
+    )
     book, ledger = kept(intent())
-    book.spec = replace(SPEC, retry=retry)
+    book.spec = replace(SPEC, settings=replace(SPEC.settings, retry=retry))
     with pytest.raises(BrokenPromise, match=" 1 s too early"):
         book.apply(ledger.apply(retry_at(4_000_000)), [b""])
 
