@@ -19,7 +19,14 @@ from batchcalls.metrics.table import METRICS
 from batchcalls_simulator.callee import ENDLESS_NUMBER, MAGIC_NUMBERS
 from tools.command_reference import commands, settings
 from tools.markdown import table
-from tools.proto_reference import error_reasons, event_types, outcomes, rpcs, statuses
+from tools.proto_reference import (
+    error_reasons,
+    event_types,
+    outcomes,
+    rpcs,
+    statuses,
+    warning_reasons,
+)
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -102,6 +109,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "outcomes": outcomes,
     "rpcs": rpcs,
     "settings": settings,
+    "warning-reasons": warning_reasons,
 }
 """What the documents have generated, by name."""
 

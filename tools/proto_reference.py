@@ -60,6 +60,14 @@ def error_reasons() -> str:
     return table(("Reason", "gRPC code", "What it means, and what to do"), rows)
 
 
+def warning_reasons() -> str:
+    """The reasons of warnings."""
+    found = values("warning", "WARNING_REASON_")
+    return table(
+        ("Reason", "What is strange"), [(f"`WARNING_REASON_{name}`", text) for name, text in found]
+    )
+
+
 def event_types() -> str:
     """The types of events, by their words in documents."""
     rows = []

@@ -1,7 +1,8 @@
 """What can go wrong, sorted by who must act.
 
-The caller (``InvalidRequest``, ``NotFound``, ``Conflict``, ``WrongState``, ``StaleEtag``,
-``LimitExceeded``), anyone a little later (``TryLater``), or us (everything else). Each
+The caller (``InvalidRequest``, ``UnreadableRequest``, ``UnknownMethod``, ``NotFound``,
+``Conflict``, ``WrongState``, ``StaleEtag``, ``LimitExceeded``), anyone a little later
+(``TryLater``), or us (everything else). Each
 knows its gRPC code by name and its ``ErrorReason``; the gRPC side adds the standard
 details. Foreign exceptions become one of these at the border, once, with ``from``.
 """
@@ -15,6 +16,9 @@ from typing import ClassVar
 
 MAX_VIOLATIONS = 100
 """The most violations that one reply lists; the total is always stated."""
+
+_MAX_ID_CHARACTERS = 64
+"""The most of an id that a message shows; ours are shorter."""
 
 
 class Reason(StrEnum):
@@ -37,6 +41,8 @@ class Reason(StrEnum):
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     SHUTTING_DOWN = "SHUTTING_DOWN"
     INTERNAL = "INTERNAL"
+    UNKNOWN_METHOD = "UNKNOWN_METHOD"
+    UNREADABLE_REQUEST = "UNREADABLE_REQUEST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,18 @@ class InvalidRequest(BatchCallsError):
         super().__init__(f"{violations[0]}{rest}", reason=violations[0].reason)
 
 
+class UnreadableRequest(BatchCallsError):
+    """The request isn't what its RPC takes: nothing in it can be named."""
+
+    code: ClassVar[str] = "INVALID_ARGUMENT"
+
+
+class UnknownMethod(BatchCallsError):
+    """The server has no such RPC."""
+
+    code: ClassVar[str] = "UNIMPLEMENTED"
+
+
 class OutOfRange(BatchCallsError):
     """A position lies beyond the end of what exists."""
 
@@ -84,6 +102,22 @@ class NotFound(BatchCallsError):
     """The thing with that id does not exist."""
 
     code: ClassVar[str] = "NOT_FOUND"
+
+
+def batch_not_found(batch_id: str) -> NotFound:
+    """The error about a batch that isn't there."""
+    return NotFound(f"there is no batch {_shown(batch_id)}", reason=Reason.BATCH_NOT_FOUND)
+
+
+def call_not_found(call_id: str) -> NotFound:
+    """The error about a call that isn't there."""
+    return NotFound(f"there is no call {_shown(call_id)}", reason=Reason.CALL_NOT_FOUND)
+
+
+def _shown(asked_id: str) -> str:
+    """An id as a message shows it: nobody reads more of one than a real one has."""
+    cut = len(asked_id) > _MAX_ID_CHARACTERS
+    return f"{asked_id[:_MAX_ID_CHARACTERS]}…" if cut else asked_id
 
 
 class Conflict(BatchCallsError):

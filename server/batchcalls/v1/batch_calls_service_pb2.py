@@ -26,60 +26,62 @@ from batchcalls.v1 import batch_pb2 as batchcalls_dot_v1_dot_batch__pb2
 from batchcalls.v1 import call_pb2 as batchcalls_dot_v1_dot_call__pb2
 from batchcalls.v1 import event_pb2 as batchcalls_dot_v1_dot_event__pb2
 from batchcalls.v1 import outcome_pb2 as batchcalls_dot_v1_dot_outcome__pb2
+from batchcalls.v1 import warning_pb2 as batchcalls_dot_v1_dot_warning__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'batchcalls/v1/batch_calls_service.proto\x12\rbatchcalls.v1\x1a\x19\x62\x61tchcalls/v1/batch.proto\x1a\x18\x62\x61tchcalls/v1/call.proto\x1a\x19\x62\x61tchcalls/v1/event.proto\x1a\x1b\x62\x61tchcalls/v1/outcome.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa2\x01\n\x12SubmitBatchRequest\x12\'\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x18.batchcalls.v1.BatchSpec\x12&\n\x05\x63\x61lls\x18\x02 \x03(\x0b\x32\x17.batchcalls.v1.CallSpec\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\":\n\x13SubmitBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\"#\n\x0fGetBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\"7\n\x10GetBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\"i\n\x12ListBatchesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12,\n\x08statuses\x18\x03 \x03(\x0e\x32\x1a.batchcalls.v1.BatchStatus\"U\n\x13ListBatchesResponse\x12%\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x14.batchcalls.v1.Batch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x11PauseBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\"9\n\x12PauseBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\"&\n\x12ResumeBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\":\n\x13ResumeBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\"7\n\x12\x43\x61ncelBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x0f\n\x07hang_up\x18\x02 \x01(\x08\":\n\x13\x43\x61ncelBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\"!\n\x0eGetCallRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\"4\n\x0fGetCallResponse\x12!\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x13.batchcalls.v1.Call\"\xa2\x01\n\x10ListCallsRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12+\n\x08statuses\x18\x04 \x03(\x0e\x32\x19.batchcalls.v1.CallStatus\x12(\n\x08outcomes\x18\x05 \x03(\x0e\x32\x16.batchcalls.v1.Outcome\"P\n\x11ListCallsResponse\x12\"\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x13.batchcalls.v1.Call\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x11WatchBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12/\n\x0cmin_interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"9\n\x12WatchBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\"g\n\x12WatchEventsRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\'\n\x05types\x18\x03 \x03(\x0e\x32\x18.batchcalls.v1.EventType\"R\n\x13WatchEventsResponse\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.batchcalls.v1.Event\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\"y\n\x11ListEventsRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\'\n\x05types\x18\x04 \x03(\x0e\x32\x18.batchcalls.v1.EventType\"n\n\x12ListEventsResponse\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.batchcalls.v1.Event\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\x12\x1b\n\x13next_after_sequence\x18\x03 \x01(\x03\x32\xa5\x07\n\x11\x42\x61tchCallsService\x12T\n\x0bSubmitBatch\x12!.batchcalls.v1.SubmitBatchRequest\x1a\".batchcalls.v1.SubmitBatchResponse\x12K\n\x08GetBatch\x12\x1e.batchcalls.v1.GetBatchRequest\x1a\x1f.batchcalls.v1.GetBatchResponse\x12T\n\x0bListBatches\x12!.batchcalls.v1.ListBatchesRequest\x1a\".batchcalls.v1.ListBatchesResponse\x12Q\n\nPauseBatch\x12 .batchcalls.v1.PauseBatchRequest\x1a!.batchcalls.v1.PauseBatchResponse\x12T\n\x0bResumeBatch\x12!.batchcalls.v1.ResumeBatchRequest\x1a\".batchcalls.v1.ResumeBatchResponse\x12T\n\x0b\x43\x61ncelBatch\x12!.batchcalls.v1.CancelBatchRequest\x1a\".batchcalls.v1.CancelBatchResponse\x12H\n\x07GetCall\x12\x1d.batchcalls.v1.GetCallRequest\x1a\x1e.batchcalls.v1.GetCallResponse\x12N\n\tListCalls\x12\x1f.batchcalls.v1.ListCallsRequest\x1a .batchcalls.v1.ListCallsResponse\x12S\n\nWatchBatch\x12 .batchcalls.v1.WatchBatchRequest\x1a!.batchcalls.v1.WatchBatchResponse0\x01\x12V\n\x0bWatchEvents\x12!.batchcalls.v1.WatchEventsRequest\x1a\".batchcalls.v1.WatchEventsResponse0\x01\x12Q\n\nListEvents\x12 .batchcalls.v1.ListEventsRequest\x1a!.batchcalls.v1.ListEventsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'batchcalls/v1/batch_calls_service.proto\x12\rbatchcalls.v1\x1a\x19\x62\x61tchcalls/v1/batch.proto\x1a\x18\x62\x61tchcalls/v1/call.proto\x1a\x19\x62\x61tchcalls/v1/event.proto\x1a\x1b\x62\x61tchcalls/v1/outcome.proto\x1a\x1b\x62\x61tchcalls/v1/warning.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa2\x01\n\x12SubmitBatchRequest\x12\'\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x18.batchcalls.v1.BatchSpec\x12&\n\x05\x63\x61lls\x18\x02 \x03(\x0b\x32\x17.batchcalls.v1.CallSpec\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"{\n\x13SubmitBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\x12(\n\x08warnings\x18\x02 \x03(\x0b\x32\x16.batchcalls.v1.Warning\x12\x15\n\rwarning_count\x18\x03 \x01(\x05\"#\n\x0fGetBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\"7\n\x10GetBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\"i\n\x12ListBatchesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12,\n\x08statuses\x18\x03 \x03(\x0e\x32\x1a.batchcalls.v1.BatchStatus\"U\n\x13ListBatchesResponse\x12%\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x14.batchcalls.v1.Batch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x11PauseBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\"9\n\x12PauseBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\"&\n\x12ResumeBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\":\n\x13ResumeBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\"7\n\x12\x43\x61ncelBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x0f\n\x07hang_up\x18\x02 \x01(\x08\":\n\x13\x43\x61ncelBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\"!\n\x0eGetCallRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\"4\n\x0fGetCallResponse\x12!\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x13.batchcalls.v1.Call\"\xa2\x01\n\x10ListCallsRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12+\n\x08statuses\x18\x04 \x03(\x0e\x32\x19.batchcalls.v1.CallStatus\x12(\n\x08outcomes\x18\x05 \x03(\x0e\x32\x16.batchcalls.v1.Outcome\"P\n\x11ListCallsResponse\x12\"\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x13.batchcalls.v1.Call\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x11WatchBatchRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12/\n\x0cmin_interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"9\n\x12WatchBatchResponse\x12#\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x14.batchcalls.v1.Batch\"g\n\x12WatchEventsRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\'\n\x05types\x18\x03 \x03(\x0e\x32\x18.batchcalls.v1.EventType\"R\n\x13WatchEventsResponse\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.batchcalls.v1.Event\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\"y\n\x11ListEventsRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\'\n\x05types\x18\x04 \x03(\x0e\x32\x18.batchcalls.v1.EventType\"n\n\x12ListEventsResponse\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.batchcalls.v1.Event\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\x12\x1b\n\x13next_after_sequence\x18\x03 \x01(\x03\x32\xa5\x07\n\x11\x42\x61tchCallsService\x12T\n\x0bSubmitBatch\x12!.batchcalls.v1.SubmitBatchRequest\x1a\".batchcalls.v1.SubmitBatchResponse\x12K\n\x08GetBatch\x12\x1e.batchcalls.v1.GetBatchRequest\x1a\x1f.batchcalls.v1.GetBatchResponse\x12T\n\x0bListBatches\x12!.batchcalls.v1.ListBatchesRequest\x1a\".batchcalls.v1.ListBatchesResponse\x12Q\n\nPauseBatch\x12 .batchcalls.v1.PauseBatchRequest\x1a!.batchcalls.v1.PauseBatchResponse\x12T\n\x0bResumeBatch\x12!.batchcalls.v1.ResumeBatchRequest\x1a\".batchcalls.v1.ResumeBatchResponse\x12T\n\x0b\x43\x61ncelBatch\x12!.batchcalls.v1.CancelBatchRequest\x1a\".batchcalls.v1.CancelBatchResponse\x12H\n\x07GetCall\x12\x1d.batchcalls.v1.GetCallRequest\x1a\x1e.batchcalls.v1.GetCallResponse\x12N\n\tListCalls\x12\x1f.batchcalls.v1.ListCallsRequest\x1a .batchcalls.v1.ListCallsResponse\x12S\n\nWatchBatch\x12 .batchcalls.v1.WatchBatchRequest\x1a!.batchcalls.v1.WatchBatchResponse0\x01\x12V\n\x0bWatchEvents\x12!.batchcalls.v1.WatchEventsRequest\x1a\".batchcalls.v1.WatchEventsResponse0\x01\x12Q\n\nListEvents\x12 .batchcalls.v1.ListEventsRequest\x1a!.batchcalls.v1.ListEventsResponseB\x99\x01\n\x11\x63om.batchcalls.v1B\x16\x42\x61tchCallsServiceProtoP\x01Z\x1a\x62\x61tchcalls/v1;batchcallsv1\xa2\x02\x03\x42\x43V\xaa\x02\rBatchCalls.V1\xca\x02\rBatchCalls\\V1\xe2\x02\x16\x42\x61tchCalls\\V1\\Metadata\xea\x02\x0e\x42\x61tchCalls::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'batchcalls.v1.batch_calls_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_SUBMITBATCHREQUEST']._serialized_start=200
-  _globals['_SUBMITBATCHREQUEST']._serialized_end=362
-  _globals['_SUBMITBATCHRESPONSE']._serialized_start=364
-  _globals['_SUBMITBATCHRESPONSE']._serialized_end=422
-  _globals['_GETBATCHREQUEST']._serialized_start=424
-  _globals['_GETBATCHREQUEST']._serialized_end=459
-  _globals['_GETBATCHRESPONSE']._serialized_start=461
-  _globals['_GETBATCHRESPONSE']._serialized_end=516
-  _globals['_LISTBATCHESREQUEST']._serialized_start=518
-  _globals['_LISTBATCHESREQUEST']._serialized_end=623
-  _globals['_LISTBATCHESRESPONSE']._serialized_start=625
-  _globals['_LISTBATCHESRESPONSE']._serialized_end=710
-  _globals['_PAUSEBATCHREQUEST']._serialized_start=712
-  _globals['_PAUSEBATCHREQUEST']._serialized_end=749
-  _globals['_PAUSEBATCHRESPONSE']._serialized_start=751
-  _globals['_PAUSEBATCHRESPONSE']._serialized_end=808
-  _globals['_RESUMEBATCHREQUEST']._serialized_start=810
-  _globals['_RESUMEBATCHREQUEST']._serialized_end=848
-  _globals['_RESUMEBATCHRESPONSE']._serialized_start=850
-  _globals['_RESUMEBATCHRESPONSE']._serialized_end=908
-  _globals['_CANCELBATCHREQUEST']._serialized_start=910
-  _globals['_CANCELBATCHREQUEST']._serialized_end=965
-  _globals['_CANCELBATCHRESPONSE']._serialized_start=967
-  _globals['_CANCELBATCHRESPONSE']._serialized_end=1025
-  _globals['_GETCALLREQUEST']._serialized_start=1027
-  _globals['_GETCALLREQUEST']._serialized_end=1060
-  _globals['_GETCALLRESPONSE']._serialized_start=1062
-  _globals['_GETCALLRESPONSE']._serialized_end=1114
-  _globals['_LISTCALLSREQUEST']._serialized_start=1117
-  _globals['_LISTCALLSREQUEST']._serialized_end=1279
-  _globals['_LISTCALLSRESPONSE']._serialized_start=1281
-  _globals['_LISTCALLSRESPONSE']._serialized_end=1361
-  _globals['_WATCHBATCHREQUEST']._serialized_start=1363
-  _globals['_WATCHBATCHREQUEST']._serialized_end=1449
-  _globals['_WATCHBATCHRESPONSE']._serialized_start=1451
-  _globals['_WATCHBATCHRESPONSE']._serialized_end=1508
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=1510
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=1613
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1615
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1697
-  _globals['_LISTEVENTSREQUEST']._serialized_start=1699
-  _globals['_LISTEVENTSREQUEST']._serialized_end=1820
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1822
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1932
-  _globals['_BATCHCALLSSERVICE']._serialized_start=1935
-  _globals['_BATCHCALLSSERVICE']._serialized_end=2868
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\021com.batchcalls.v1B\026BatchCallsServiceProtoP\001Z\032batchcalls/v1;batchcallsv1\242\002\003BCV\252\002\rBatchCalls.V1\312\002\rBatchCalls\\V1\342\002\026BatchCalls\\V1\\Metadata\352\002\016BatchCalls::V1'
+  _globals['_SUBMITBATCHREQUEST']._serialized_start=229
+  _globals['_SUBMITBATCHREQUEST']._serialized_end=391
+  _globals['_SUBMITBATCHRESPONSE']._serialized_start=393
+  _globals['_SUBMITBATCHRESPONSE']._serialized_end=516
+  _globals['_GETBATCHREQUEST']._serialized_start=518
+  _globals['_GETBATCHREQUEST']._serialized_end=553
+  _globals['_GETBATCHRESPONSE']._serialized_start=555
+  _globals['_GETBATCHRESPONSE']._serialized_end=610
+  _globals['_LISTBATCHESREQUEST']._serialized_start=612
+  _globals['_LISTBATCHESREQUEST']._serialized_end=717
+  _globals['_LISTBATCHESRESPONSE']._serialized_start=719
+  _globals['_LISTBATCHESRESPONSE']._serialized_end=804
+  _globals['_PAUSEBATCHREQUEST']._serialized_start=806
+  _globals['_PAUSEBATCHREQUEST']._serialized_end=843
+  _globals['_PAUSEBATCHRESPONSE']._serialized_start=845
+  _globals['_PAUSEBATCHRESPONSE']._serialized_end=902
+  _globals['_RESUMEBATCHREQUEST']._serialized_start=904
+  _globals['_RESUMEBATCHREQUEST']._serialized_end=942
+  _globals['_RESUMEBATCHRESPONSE']._serialized_start=944
+  _globals['_RESUMEBATCHRESPONSE']._serialized_end=1002
+  _globals['_CANCELBATCHREQUEST']._serialized_start=1004
+  _globals['_CANCELBATCHREQUEST']._serialized_end=1059
+  _globals['_CANCELBATCHRESPONSE']._serialized_start=1061
+  _globals['_CANCELBATCHRESPONSE']._serialized_end=1119
+  _globals['_GETCALLREQUEST']._serialized_start=1121
+  _globals['_GETCALLREQUEST']._serialized_end=1154
+  _globals['_GETCALLRESPONSE']._serialized_start=1156
+  _globals['_GETCALLRESPONSE']._serialized_end=1208
+  _globals['_LISTCALLSREQUEST']._serialized_start=1211
+  _globals['_LISTCALLSREQUEST']._serialized_end=1373
+  _globals['_LISTCALLSRESPONSE']._serialized_start=1375
+  _globals['_LISTCALLSRESPONSE']._serialized_end=1455
+  _globals['_WATCHBATCHREQUEST']._serialized_start=1457
+  _globals['_WATCHBATCHREQUEST']._serialized_end=1543
+  _globals['_WATCHBATCHRESPONSE']._serialized_start=1545
+  _globals['_WATCHBATCHRESPONSE']._serialized_end=1602
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=1604
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=1707
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1709
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1791
+  _globals['_LISTEVENTSREQUEST']._serialized_start=1793
+  _globals['_LISTEVENTSREQUEST']._serialized_end=1914
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1916
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=2026
+  _globals['_BATCHCALLSSERVICE']._serialized_start=2029
+  _globals['_BATCHCALLSSERVICE']._serialized_end=2962
 # @@protoc_insertion_point(module_scope)

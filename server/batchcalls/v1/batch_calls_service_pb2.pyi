@@ -7,6 +7,7 @@ from batchcalls.v1 import batch_pb2 as _batch_pb2
 from batchcalls.v1 import call_pb2 as _call_pb2
 from batchcalls.v1 import event_pb2 as _event_pb2
 from batchcalls.v1 import outcome_pb2 as _outcome_pb2
+from batchcalls.v1 import warning_pb2 as _warning_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -78,18 +79,28 @@ class SubmitBatchResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BATCH_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    WARNING_COUNT_FIELD_NUMBER: _builtins.int
+    warning_count: _builtins.int
+    """How many warnings there are, listed or not."""
     @_builtins.property
     def batch(self) -> _batch_pb2.Batch:
         """The batch as stored; with `validate_only`, as it would be."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_warning_pb2.Warning]:
+        """What is allowed but looks like a mistake, in the order of the request: at most 100."""
 
     def __init__(
         self,
         *,
         batch: _batch_pb2.Batch | None = ...,
+        warnings: _abc.Iterable[_warning_pb2.Warning] | None = ...,
+        warning_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "warning_count", b"warning_count", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

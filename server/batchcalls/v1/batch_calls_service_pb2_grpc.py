@@ -29,8 +29,9 @@ class BatchCallsServiceStub(object):
     """BatchCallsService places batches of phone calls and tells how they go.
 
     Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN), RESOURCE_EXHAUSTED
-    (RATE_LIMITED) or INTERNAL; further errors are named at each RPC. ErrorReason says what each
-    asks of the caller. INVALID_ARGUMENT lists every violation by its path, such as
+    (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a field is required
+    and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says what each asks of
+    the caller. INVALID_ARGUMENT lists every violation by its path, such as
     `calls[17].phone_number`: at most 100 of them, with the total stated.
     """
 
@@ -101,14 +102,17 @@ class BatchCallsServiceServicer(object):
     """BatchCallsService places batches of phone calls and tells how they go.
 
     Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN), RESOURCE_EXHAUSTED
-    (RATE_LIMITED) or INTERNAL; further errors are named at each RPC. ErrorReason says what each
-    asks of the caller. INVALID_ARGUMENT lists every violation by its path, such as
+    (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a field is required
+    and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says what each asks of
+    the caller. INVALID_ARGUMENT lists every violation by its path, such as
     `calls[17].phone_number`: at most 100 of them, with the total stated.
     """
 
     def SubmitBatch(self, request, context):
         """Stores a batch with all its calls and begins to dial, at once or at its start time. When it
-        returns, the batch is durable. It is idempotent where `request_id` is given.
+        returns, the batch is durable. It is idempotent where `request_id` is given. What is allowed
+        but looks like a mistake comes back as warnings; `validate_only` shows them before a phone
+        rings.
 
         Errors: INVALID_ARGUMENT (INVALID_PHONE_NUMBER, INVALID_SCRIPT, INVALID_FIELD), with nothing
         stored; ALREADY_EXISTS (REQUEST_ID_REUSED, BATCH_ID_TAKEN); RESOURCE_EXHAUSTED
@@ -289,8 +293,9 @@ class BatchCallsService(object):
     """BatchCallsService places batches of phone calls and tells how they go.
 
     Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN), RESOURCE_EXHAUSTED
-    (RATE_LIMITED) or INTERNAL; further errors are named at each RPC. ErrorReason says what each
-    asks of the caller. INVALID_ARGUMENT lists every violation by its path, such as
+    (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a field is required
+    and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says what each asks of
+    the caller. INVALID_ARGUMENT lists every violation by its path, such as
     `calls[17].phone_number`: at most 100 of them, with the total stated.
     """
 

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x62\x61tchcalls/v1/error.proto\x12\rbatchcalls.v1*\xe7\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12%\n!ERROR_REASON_INVALID_PHONE_NUMBER\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_INVALID_SCRIPT\x10\x02\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x03\x12#\n\x1f\x45RROR_REASON_INVALID_PAGE_TOKEN\x10\x04\x12&\n\"ERROR_REASON_SEQUENCE_OUT_OF_RANGE\x10\x05\x12\"\n\x1e\x45RROR_REASON_CONCURRENCY_LIMIT\x10\x06\x12\x1d\n\x19\x45RROR_REASON_RATE_LIMITED\x10\x07\x12 \n\x1c\x45RROR_REASON_SYSTEM_CAPACITY\x10\x08\x12 \n\x1c\x45RROR_REASON_BATCH_NOT_FOUND\x10\t\x12\x1f\n\x1b\x45RROR_REASON_CALL_NOT_FOUND\x10\n\x12\x1f\n\x1b\x45RROR_REASON_BATCH_ID_TAKEN\x10\x0b\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x0c\x12\x1c\n\x18\x45RROR_REASON_WRONG_STATE\x10\r\x12\x1b\n\x17\x45RROR_REASON_STALE_ETAG\x10\x0e\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\x0f\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x10\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x11\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x62\x61tchcalls/v1/error.proto\x12\rbatchcalls.v1*\xad\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12%\n!ERROR_REASON_INVALID_PHONE_NUMBER\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_INVALID_SCRIPT\x10\x02\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x03\x12#\n\x1f\x45RROR_REASON_INVALID_PAGE_TOKEN\x10\x04\x12&\n\"ERROR_REASON_SEQUENCE_OUT_OF_RANGE\x10\x05\x12\"\n\x1e\x45RROR_REASON_CONCURRENCY_LIMIT\x10\x06\x12\x1d\n\x19\x45RROR_REASON_RATE_LIMITED\x10\x07\x12 \n\x1c\x45RROR_REASON_SYSTEM_CAPACITY\x10\x08\x12 \n\x1c\x45RROR_REASON_BATCH_NOT_FOUND\x10\t\x12\x1f\n\x1b\x45RROR_REASON_CALL_NOT_FOUND\x10\n\x12\x1f\n\x1b\x45RROR_REASON_BATCH_ID_TAKEN\x10\x0b\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x0c\x12\x1c\n\x18\x45RROR_REASON_WRONG_STATE\x10\r\x12\x1b\n\x17\x45RROR_REASON_STALE_ETAG\x10\x0e\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\x0f\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x10\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x11\x12\x1f\n\x1b\x45RROR_REASON_UNKNOWN_METHOD\x10\x12\x12#\n\x1f\x45RROR_REASON_UNREADABLE_REQUEST\x10\x13\x42\x8d\x01\n\x11\x63om.batchcalls.v1B\nErrorProtoP\x01Z\x1a\x62\x61tchcalls/v1;batchcallsv1\xa2\x02\x03\x42\x43V\xaa\x02\rBatchCalls.V1\xca\x02\rBatchCalls\\V1\xe2\x02\x16\x42\x61tchCalls\\V1\\Metadata\xea\x02\x0e\x42\x61tchCalls::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'batchcalls.v1.error_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\021com.batchcalls.v1B\nErrorProtoP\001Z\032batchcalls/v1;batchcallsv1\242\002\003BCV\252\002\rBatchCalls.V1\312\002\rBatchCalls\\V1\342\002\026BatchCalls\\V1\\Metadata\352\002\016BatchCalls::V1'
   _globals['_ERRORREASON']._serialized_start=45
-  _globals['_ERRORREASON']._serialized_end=660
+  _globals['_ERRORREASON']._serialized_end=730
 # @@protoc_insertion_point(module_scope)

@@ -78,6 +78,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL: a fault of the server. The message carries an error id, by which the operator finds
     the cause in the log.
     """
+    ERROR_REASON_UNKNOWN_METHOD: _ErrorReason.ValueType  # 18
+    """UNIMPLEMENTED: the server has no such RPC. Ask for another, or use a server of a newer version."""
+    ERROR_REASON_UNREADABLE_REQUEST: _ErrorReason.ValueType  # 19
+    """INVALID_ARGUMENT: the bytes are no message of the RPC's type, or a text in them isn't UTF-8.
+    Correct the program that made them.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names why an RPC was refused.
@@ -142,5 +148,11 @@ ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 16
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 17
 """INTERNAL: a fault of the server. The message carries an error id, by which the operator finds
 the cause in the log.
+"""
+ERROR_REASON_UNKNOWN_METHOD: ErrorReason.ValueType  # 18
+"""UNIMPLEMENTED: the server has no such RPC. Ask for another, or use a server of a newer version."""
+ERROR_REASON_UNREADABLE_REQUEST: ErrorReason.ValueType  # 19
+"""INVALID_ARGUMENT: the bytes are no message of the RPC's type, or a text in them isn't UTF-8.
+Correct the program that made them.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62\x61tchcalls/v1/outcome.proto\x12\rbatchcalls.v1*\x81\x02\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_COMPLETED\x10\x01\x12\x15\n\x11OUTCOME_VOICEMAIL\x10\x02\x12\x10\n\x0cOUTCOME_BUSY\x10\x03\x12\x15\n\x11OUTCOME_NO_ANSWER\x10\x04\x12\x14\n\x10OUTCOME_REJECTED\x10\x05\x12\x12\n\x0eOUTCOME_FAILED\x10\x06\x12\x1a\n\x16OUTCOME_INVALID_NUMBER\x10\x07\x12\x14\n\x10OUTCOME_CANCELED\x10\x08\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\t\x12\x15\n\x11OUTCOME_THROTTLED\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62\x61tchcalls/v1/outcome.proto\x12\rbatchcalls.v1*\x81\x02\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_COMPLETED\x10\x01\x12\x15\n\x11OUTCOME_VOICEMAIL\x10\x02\x12\x10\n\x0cOUTCOME_BUSY\x10\x03\x12\x15\n\x11OUTCOME_NO_ANSWER\x10\x04\x12\x14\n\x10OUTCOME_REJECTED\x10\x05\x12\x12\n\x0eOUTCOME_FAILED\x10\x06\x12\x1a\n\x16OUTCOME_INVALID_NUMBER\x10\x07\x12\x14\n\x10OUTCOME_CANCELED\x10\x08\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\t\x12\x15\n\x11OUTCOME_THROTTLED\x10\nB\x8f\x01\n\x11\x63om.batchcalls.v1B\x0cOutcomeProtoP\x01Z\x1a\x62\x61tchcalls/v1;batchcallsv1\xa2\x02\x03\x42\x43V\xaa\x02\rBatchCalls.V1\xca\x02\rBatchCalls\\V1\xe2\x02\x16\x42\x61tchCalls\\V1\\Metadata\xea\x02\x0e\x42\x61tchCalls::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'batchcalls.v1.outcome_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\021com.batchcalls.v1B\014OutcomeProtoP\001Z\032batchcalls/v1;batchcallsv1\242\002\003BCV\252\002\rBatchCalls.V1\312\002\rBatchCalls\\V1\342\002\026BatchCalls\\V1\\Metadata\352\002\016BatchCalls::V1'
   _globals['_OUTCOME']._serialized_start=47
   _globals['_OUTCOME']._serialized_end=304
 # @@protoc_insertion_point(module_scope)

@@ -26,13 +26,14 @@ from batchcalls.v1 import outcome_pb2 as batchcalls_dot_v1_dot_outcome__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n batchcalls/v1/retry_config.proto\x12\rbatchcalls.v1\x1a\x1b\x62\x61tchcalls/v1/outcome.proto\x1a\x1egoogle/protobuf/duration.proto\"\x83\x02\n\x0bRetryConfig\x12\x19\n\x0cmax_attempts\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12(\n\x05\x64\x65lay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\x12\x62\x61\x63koff_multiplier\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12,\n\tmax_delay\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06jitter\x18\x05 \x01(\x01\x12(\n\x08retry_on\x18\x06 \x03(\x0e\x32\x16.batchcalls.v1.OutcomeB\x0f\n\r_max_attemptsB\x15\n\x13_backoff_multiplierb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n batchcalls/v1/retry_config.proto\x12\rbatchcalls.v1\x1a\x1b\x62\x61tchcalls/v1/outcome.proto\x1a\x1egoogle/protobuf/duration.proto\"\x83\x02\n\x0bRetryConfig\x12\x19\n\x0cmax_attempts\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12(\n\x05\x64\x65lay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\x12\x62\x61\x63koff_multiplier\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12,\n\tmax_delay\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06jitter\x18\x05 \x01(\x01\x12(\n\x08retry_on\x18\x06 \x03(\x0e\x32\x16.batchcalls.v1.OutcomeB\x0f\n\r_max_attemptsB\x15\n\x13_backoff_multiplierB\x93\x01\n\x11\x63om.batchcalls.v1B\x10RetryConfigProtoP\x01Z\x1a\x62\x61tchcalls/v1;batchcallsv1\xa2\x02\x03\x42\x43V\xaa\x02\rBatchCalls.V1\xca\x02\rBatchCalls\\V1\xe2\x02\x16\x42\x61tchCalls\\V1\\Metadata\xea\x02\x0e\x42\x61tchCalls::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'batchcalls.v1.retry_config_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\021com.batchcalls.v1B\020RetryConfigProtoP\001Z\032batchcalls/v1;batchcallsv1\242\002\003BCV\252\002\rBatchCalls.V1\312\002\rBatchCalls\\V1\342\002\026BatchCalls\\V1\\Metadata\352\002\016BatchCalls::V1'
   _globals['_RETRYCONFIG']._serialized_start=113
   _globals['_RETRYCONFIG']._serialized_end=372
 # @@protoc_insertion_point(module_scope)

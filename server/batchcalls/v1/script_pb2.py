@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62\x61tchcalls/v1/script.proto\x12\rbatchcalls.v1\"N\n\x06Script\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12(\n\x05steps\x18\x03 \x03(\x0b\x32\x19.batchcalls.v1.ScriptStep\"\x1a\n\nScriptStep\x12\x0c\n\x04text\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62\x61tchcalls/v1/script.proto\x12\rbatchcalls.v1\"N\n\x06Script\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12(\n\x05steps\x18\x03 \x03(\x0b\x32\x19.batchcalls.v1.ScriptStep\"\x1a\n\nScriptStep\x12\x0c\n\x04text\x18\x01 \x01(\tB\x8e\x01\n\x11\x63om.batchcalls.v1B\x0bScriptProtoP\x01Z\x1a\x62\x61tchcalls/v1;batchcallsv1\xa2\x02\x03\x42\x43V\xaa\x02\rBatchCalls.V1\xca\x02\rBatchCalls\\V1\xe2\x02\x16\x42\x61tchCalls\\V1\\Metadata\xea\x02\x0e\x42\x61tchCalls::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'batchcalls.v1.script_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\021com.batchcalls.v1B\013ScriptProtoP\001Z\032batchcalls/v1;batchcallsv1\242\002\003BCV\252\002\rBatchCalls.V1\312\002\rBatchCalls\\V1\342\002\026BatchCalls\\V1\\Metadata\352\002\016BatchCalls::V1'
   _globals['_SCRIPT']._serialized_start=45
   _globals['_SCRIPT']._serialized_end=123
   _globals['_SCRIPTSTEP']._serialized_start=125
