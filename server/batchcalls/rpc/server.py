@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from batchcalls.rpc.boundary import Boundary
+from batchcalls.rpc.reflection import add_reflection
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1.batch_calls_service_pb2_grpc import (
     BatchCallsServiceServicer,
@@ -33,9 +33,7 @@ class RpcServer:
         )
         add_BatchCallsServiceServicer_to_server(service, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
-        )
+        add_reflection(self._server)
 
     def bind(self, address: str) -> None:
         """Take ``HOST:PORT``, and answer nobody there before ``start``; port 0 takes a free one.
