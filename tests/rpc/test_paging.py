@@ -18,6 +18,7 @@ from batchcalls.rpc.paging import (
     page_cursor,
     page_size,
     page_token,
+    place,
 )
 
 SCOPE = list_scope("ListCalls", "batch_a", [CallStatus.FAILED])
@@ -52,6 +53,22 @@ def test_a_token_gives_back_its_cursor(cursor: str, batch_id: str) -> None:
     """The cursor of the last item survives the way over the client."""
     scope = list_scope("ListCalls", batch_id)
     assert page_cursor(page_token(cursor, scope), scope) == cursor
+
+
+@pytest.mark.parametrize("cursor", ["0", "7", "9" * 18])
+def test_a_place_is_a_number(cursor: str) -> None:
+    """Of as many digits as the store surely takes."""
+    assert place(cursor) == int(cursor)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "abc", "-1", "1.5", "9" * 19, "9" * 5_000, "٣", "1\n", " 1"]
+)
+def test_what_is_no_place_is_refused(cursor: str) -> None:
+    """A client may have made the token up, digest and all."""
+    with pytest.raises(InvalidRequest) as caught:
+        place(cursor)
+    assert caught.value.reason is Reason.INVALID_PAGE_TOKEN
 
 
 def test_no_token_is_the_first_page() -> None:

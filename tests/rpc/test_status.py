@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any, cast
 
 import grpc
@@ -22,8 +23,12 @@ from batchcalls.errors import (
     StaleEtag,
     TryLater,
     Unavailable,
+    UnknownMethod,
+    UnreadableRequest,
     Violation,
     WrongState,
+    batch_not_found,
+    call_not_found,
 )
 from batchcalls.rpc.status import DETAILS_KEY, refusal, status_of
 
@@ -71,6 +76,8 @@ def info(error: Exception) -> ErrorInfo:
     "error",
     [
         InvalidRequest([FIELD]),
+        UnreadableRequest("no message", reason=Reason.UNREADABLE_REQUEST),
+        UnknownMethod("no such RPC", reason=Reason.UNKNOWN_METHOD),
         OutOfRange("beyond the end", reason=Reason.SEQUENCE_OUT_OF_RANGE),
         NotFound("no such batch", reason=Reason.BATCH_NOT_FOUND),
         Conflict("taken", reason=Reason.BATCH_ID_TAKEN),
@@ -117,6 +124,24 @@ def test_trailers_stay_small_enough_for_every_client(letter: str, length: int) -
     assert list(listed) == many[: len(listed)]
     assert listed
     assert info(error).metadata["violations"] == "12345"
+
+
+@pytest.mark.parametrize("letter", ["a", "ä", "\U0001f4de", "\0"])
+def test_a_message_is_cut_before_it_fills_the_trailer(letter: str) -> None:
+    """It may quote what a client sent; violations keep their room beside it."""
+    error = InvalidRequest([FIELD, Violation("x", letter * 10_000)])
+    assert seen(error).violations == (FIELD,)
+    long = InvalidRequest([Violation("x", letter * 10_000), FIELD])
+    assert 600 <= len(seen(long).message.encode()) <= 604
+    assert seen(long).message.startswith("x: " + letter)
+    assert len(base64.b64encode(refusal(long, error_id="e1").trailing_metadata[0][1])) < 8_000
+
+
+@pytest.mark.parametrize("not_found", [batch_not_found, call_not_found])
+def test_a_long_id_is_shown_in_short(not_found: Callable[[str], NotFound]) -> None:
+    """64 characters are more than any of our ids has."""
+    assert str(not_found("x" * 64)).endswith(" " + "x" * 64)
+    assert str(not_found("x" * 65)).endswith(" " + "x" * 64 + "…")
 
 
 def test_a_limit_names_its_subject_and_value() -> None:

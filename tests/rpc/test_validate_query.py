@@ -7,7 +7,7 @@ import pytest
 from batchcalls.core.model import CallStatus, Outcome
 from batchcalls.errors import InvalidRequest
 from batchcalls.rpc.findings import Findings
-from batchcalls.rpc.validate_query import after_sequence, filter_words, min_interval_s
+from batchcalls.rpc.validate_query import after_sequence, filter_words, min_interval_s, only_id
 from batchcalls.v1.batch_calls_service_pb2 import WatchBatchRequest
 from batchcalls.wire.words import CALL_STATUS_VALUES, CALL_STATUS_WORDS, OUTCOME_WORDS
 
@@ -24,6 +24,13 @@ def watch(seconds: int, nanos: int = 0) -> WatchBatchRequest:
     request.min_interval.nanos = nanos
     request.min_interval.SetInParent()
     return request
+
+
+def test_an_id_is_required() -> None:
+    """Any id is looked for, but there must be one."""
+    assert only_id("batch_id", "no such thing") == "no such thing"
+    with pytest.raises(InvalidRequest, match="call_id: is required"):
+        only_id("call_id", "")
 
 
 def test_a_filter_becomes_words() -> None:

@@ -40,11 +40,11 @@ from batchcalls.engine.recovery import Recovery
 from batchcalls.engine.scheduler import Scheduler
 from batchcalls.errors import (
     LimitExceeded,
-    NotFound,
     Reason,
     TryLater,
     Unavailable,
     WrongState,
+    batch_not_found,
 )
 from batchcalls.store.contract import Store, StoreFailure
 
@@ -251,7 +251,7 @@ class Engine:
         if batch is None:
             batch = await self.read(self.store.batch, batch_id)
         if batch is None:
-            raise NotFound(f"there is no batch {batch_id}", reason=Reason.BATCH_NOT_FOUND)
+            raise batch_not_found(batch_id)
         return batch
 
     async def read(self, ask: Callable[..., T], *args: Any) -> T:

@@ -6,6 +6,10 @@ text of any other exception goes to the client. So a cancellation that isn't the
 becomes UNAVAILABLE, our own errors become their ``google.rpc.Status``, and a stranger's
 becomes INTERNAL with an error id that stands beside the traceback in the log. A cancellation
 by the client is passed on: swallowing it would leak native memory.
+
+What gRPC would refuse in words of its own is refused here in ours: a method that isn't there,
+and a request that can't be read. A message above the size limit never gets this far: it ends
+RESOURCE_EXHAUSTED without an ``ErrorInfo``.
 """
 
 from __future__ import annotations
@@ -19,8 +23,15 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 import structlog
+from google.protobuf.message import DecodeError
 
-from batchcalls.errors import BatchCallsError, Reason, Unavailable
+from batchcalls.errors import (
+    BatchCallsError,
+    Reason,
+    Unavailable,
+    UnknownMethod,
+    UnreadableRequest,
+)
 from batchcalls.metrics.rpcs import Handling, RpcMetrics
 from batchcalls.rpc.status import refusal
 
@@ -46,7 +57,9 @@ class Boundary(grpc.aio.ServerInterceptor):
         if guarded is not None:
             return guarded
         handler = await continuation(handler_call_details)
-        if handler is None or not method.startswith(self._prefix):
+        if handler is None:
+            return _NO_METHOD
+        if not method.startswith(self._prefix):
             return handler
         guarded = self._guarded[method] = self._guard(handler, method)
         return guarded
@@ -55,12 +68,12 @@ class Boundary(grpc.aio.ServerInterceptor):
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._guard_stream(handler.unary_stream, method),
-                request_deserializer=handler.request_deserializer,
+                request_deserializer=_request_or_error(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         return grpc.unary_unary_rpc_method_handler(
             self._guard_unary(handler.unary_unary, method),
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=_request_or_error(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
@@ -70,7 +83,7 @@ class Boundary(grpc.aio.ServerInterceptor):
         async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             with Handling(counts) as handling:
                 try:
-                    return await handle(request, context)
+                    return await handle(_readable(request), context)
                 except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # _end ends
                     handling.code = _code(error)
                     await _end(context, error, method)
@@ -85,7 +98,8 @@ class Boundary(grpc.aio.ServerInterceptor):
         ) -> AsyncIterator[Any]:
             with Handling(counts) as handling:
                 try:
-                    async with aclosing(handle(request, context)) as responses:  # type: ignore[type-var]  # a generator, seen as an iterator
+                    answer = handle(_readable(request), context)
+                    async with aclosing(answer) as responses:  # type: ignore[type-var]  # a generator, seen as an iterator
                         async for response in responses:
                             yield response
                 except GeneratorExit:
@@ -96,6 +110,41 @@ class Boundary(grpc.aio.ServerInterceptor):
                     await _end(context, error, method)
 
         return stream
+
+
+def _request_or_error(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Read a request; what can't be read becomes an error in its place, for the guard to raise.
+
+    An exception would end in grpc.aio, which answers it in words of its own.
+    """
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return UnreadableRequest(
+                "the request is no message of the RPC's type, or a text in it isn't UTF-8",
+                reason=Reason.UNREADABLE_REQUEST,
+            )
+
+    return read
+
+
+def _readable(request: Any) -> Any:
+    if isinstance(request, UnreadableRequest):
+        raise request
+    return request
+
+
+async def _refuse_method(
+    _: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]
+) -> NoReturn:
+    error = UnknownMethod("the server has no such RPC", reason=Reason.UNKNOWN_METHOD)
+    await context.abort(*refusal(error, error_id=""))
+
+
+# It reads no request, so it serves methods of every kind.
+_NO_METHOD: Any = grpc.stream_stream_rpc_method_handler(_refuse_method)
 
 
 def _client_is_gone() -> bool:

@@ -52,6 +52,12 @@ def below(parent: str, violations: Iterable[Violation]) -> Iterator[Violation]:
         yield Violation(path, violation.description, violation.reason)
 
 
+def required(path: str, value: str) -> Iterator[Violation]:
+    """Text is given."""
+    if not value:
+        yield Violation(path, "is required")
+
+
 def at_most(path: str, value: str, characters: int) -> Iterator[Violation]:
     """Text has a greatest length, in Unicode code points."""
     if len(value) > characters:

@@ -2,13 +2,16 @@
 
 A token holds the cursor of the last item and a digest of the cursor and of what was asked
 for, so that a token of another list, or a mangled one, is refused and not misread. The digest
-is no secret: a token shows a client nothing that its list doesn't.
+is no secret: a token shows a client nothing that its list doesn't. So a client can make one up:
+with a cursor that is none it is refused as well, and with another it leads to a place in a list
+that the client may read anyway.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -17,6 +20,7 @@ from batchcalls.rpc.findings import Findings
 
 _VERSION = b"\x01"
 _DIGEST_BYTES = 8
+_PLACE = re.compile("[0-9]{1,18}")
 
 
 class PageSize(NamedTuple):
@@ -62,9 +66,25 @@ def page_cursor(token: str, scope: str) -> str:
         return ""
     cursor = _read(token)
     if cursor is None or page_token(cursor, scope) != token:
-        description = "isn't one that the server gave for these filters; begin with the first page"
-        raise InvalidRequest([Violation("page_token", description, Reason.INVALID_PAGE_TOKEN)])
+        raise bad_token()
     return cursor
+
+
+def place(cursor: str) -> int:
+    """The position in a cursor that is one, from 0.
+
+    Raises:
+      InvalidRequest: it is none.
+    """
+    if not _PLACE.fullmatch(cursor):
+        raise bad_token()
+    return int(cursor)
+
+
+def bad_token() -> InvalidRequest:
+    """The error about a token that leads nowhere."""
+    description = "isn't one that the server gave for these filters; begin with the first page"
+    return InvalidRequest([Violation("page_token", description, Reason.INVALID_PAGE_TOKEN)])
 
 
 def _read(token: str) -> str | None:

@@ -22,10 +22,10 @@ from batchcalls.core.changes import NewCall
 from batchcalls.core.ledger import Ledger
 from batchcalls.core.model import Batch, Call, parse_call_id
 from batchcalls.engine.engine import Engine
-from batchcalls.errors import NotFound, Reason
+from batchcalls.errors import call_not_found
 from batchcalls.rpc import paging, validate, validate_query
 from batchcalls.rpc.batch_messages import BatchMessages
-from batchcalls.rpc.findings import Findings
+from batchcalls.rpc.findings import Findings, required
 from batchcalls.rpc.streams import Page, Streams
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1 import call_pb2, event_pb2
@@ -93,7 +93,8 @@ class BatchCallsService(BatchCallsServiceServicer):
         self, request: messages.GetBatchRequest, context: Context
     ) -> messages.GetBatchResponse:
         """One batch, as it stands durably."""
-        batch = await self._streams.current(request.batch_id)
+        batch_id = validate_query.only_id("batch_id", request.batch_id)
+        batch = await self._streams.current(batch_id)
         return messages.GetBatchResponse(batch=self._messages.of(batch))
 
     async def ListBatches(
@@ -108,9 +109,12 @@ class BatchCallsService(BatchCallsServiceServicer):
         findings.finish()
         scope = paging.list_scope("ListBatches", statuses)
         cursor = paging.page_cursor(request.page_token, scope)
-        page = await self._read(
-            partial(self._store.batch_page, cursor=cursor, limit=limit, statuses=statuses)
-        )
+        try:
+            page = await self._read(
+                partial(self._store.batch_page, cursor=cursor, limit=limit, statuses=statuses)
+            )
+        except ValueError as error:
+            raise paging.bad_token() from error
         return messages.ListBatchesResponse(
             batches=[batch_to_proto(batch) for batch in page.batches],
             next_page_token=_next_token(page.next_cursor, scope),
@@ -120,35 +124,38 @@ class BatchCallsService(BatchCallsServiceServicer):
         self, request: messages.PauseBatchRequest, context: Context
     ) -> messages.PauseBatchResponse:
         """Stop new dials."""
-        batch = await self._trio.run(self._engine.pause, request.batch_id)
+        batch_id = validate_query.only_id("batch_id", request.batch_id)
+        batch = await self._trio.run(self._engine.pause, batch_id)
         return messages.PauseBatchResponse(batch=batch_to_proto(batch))
 
     async def ResumeBatch(
         self, request: messages.ResumeBatchRequest, context: Context
     ) -> messages.ResumeBatchResponse:
         """Dial again."""
-        batch = await self._trio.run(self._engine.resume, request.batch_id)
+        batch_id = validate_query.only_id("batch_id", request.batch_id)
+        batch = await self._trio.run(self._engine.resume, batch_id)
         return messages.ResumeBatchResponse(batch=batch_to_proto(batch))
 
     async def CancelBatch(
         self, request: messages.CancelBatchRequest, context: Context
     ) -> messages.CancelBatchResponse:
         """Cancel what waits, and on demand what is up."""
+        batch_id = validate_query.only_id("batch_id", request.batch_id)
         cancel = partial(self._engine.cancel, hang_up=request.hang_up)
-        batch = await self._trio.run(cancel, request.batch_id)
+        batch = await self._trio.run(cancel, batch_id)
         return messages.CancelBatchResponse(batch=batch_to_proto(batch))
 
     async def GetCall(
         self, request: messages.GetCallRequest, context: Context
     ) -> messages.GetCallResponse:
         """One call with its attempts."""
-        place = parse_call_id(request.call_id)
+        place = parse_call_id(validate_query.only_id("call_id", request.call_id))
         if place is None:
-            raise _no_call(request.call_id)
+            raise call_not_found(request.call_id)
         batch_id, position = place
         found = await self._read(partial(self._store.call, batch_id, position))
         if found is None:
-            raise _no_call(request.call_id)
+            raise call_not_found(request.call_id)
         batch = await self._streams.current(batch_id)
         return messages.GetCallResponse(call=call_to_proto(found, batch.spec.defaults))
 
@@ -157,6 +164,7 @@ class BatchCallsService(BatchCallsServiceServicer):
     ) -> messages.ListCallsResponse:
         """A page of calls, by position."""
         findings = Findings()
+        findings.add(required("batch_id", request.batch_id))
         limit = paging.page_size(findings, request.page_size, paging.PAGE_OF_CALLS)
         statuses = validate_query.filter_words(
             findings, "statuses", request.statuses, CALL_STATUS_WORDS
@@ -172,7 +180,7 @@ class BatchCallsService(BatchCallsServiceServicer):
             partial(
                 self._store.call_page,
                 request.batch_id,
-                after=int(cursor) if cursor else -1,
+                after=paging.place(cursor) if cursor else -1,
                 limit=limit,
                 statuses=statuses,
                 outcomes=outcomes,
@@ -188,6 +196,7 @@ class BatchCallsService(BatchCallsServiceServicer):
     ) -> AsyncIterator[messages.WatchBatchResponse]:
         """The status of a batch as it changes."""
         findings = Findings()
+        findings.add(required("batch_id", request.batch_id))
         interval_s = validate_query.min_interval_s(findings, request)
         findings.finish()
         stream = self._streams.batch(request.batch_id, min_interval_s=interval_s)
@@ -200,6 +209,7 @@ class BatchCallsService(BatchCallsServiceServicer):
     ) -> AsyncIterator[messages.WatchEventsResponse]:
         """The events of a batch, replayed and then live."""
         findings = Findings()
+        findings.add(required("batch_id", request.batch_id))
         after = validate_query.after_sequence(findings, request.after_sequence)
         types = validate_query.filter_words(findings, "types", request.types, EVENT_TYPE_WORDS)
         findings.finish()
@@ -215,6 +225,7 @@ class BatchCallsService(BatchCallsServiceServicer):
     ) -> messages.ListEventsResponse:
         """A page of events, by sequence."""
         findings = Findings()
+        findings.add(required("batch_id", request.batch_id))
         after = validate_query.after_sequence(findings, request.after_sequence)
         limit = paging.page_size(findings, request.page_size, paging.PAGE_OF_EVENTS)
         types = validate_query.filter_words(findings, "types", request.types, EVENT_TYPE_WORDS)
@@ -263,7 +274,3 @@ def _random_word() -> str:
 
 def _next_token(cursor: str, scope: str) -> str:
     return paging.page_token(cursor, scope) if cursor else ""
-
-
-def _no_call(call_id: str) -> NotFound:
-    return NotFound(f"there is no call {call_id}", reason=Reason.CALL_NOT_FOUND)

@@ -41,6 +41,12 @@ MAX_TRAILER_BYTES = 7_800
 UNAVAILABLE_RETRY_S = 1.0
 """When to try again while the server can't serve: a restart or a commit takes about that."""
 
+_MESSAGE_BYTES = 600
+"""The most UTF-8 bytes of a message: it is sent twice, and may quote what a client sent.
+
+Encoded it takes three times as much at most, so there is always room for violations beside it.
+"""
+
 _DETAIL_BYTES = 64
 """What a detail takes around its message: the type's URL, tags and lengths."""
 
@@ -70,7 +76,9 @@ def status_of(error: Exception, *, error_id: str) -> status_pb2.Status:
     """What a client learns about ``error``; ``error_id`` stands for all that it mustn't."""
     if not isinstance(error, BatchCallsError) or error.code == "INTERNAL":
         return _internal(error_id)
-    status = status_pb2.Status(code=grpc.StatusCode[error.code].value[0], message=str(error))
+    status = status_pb2.Status(
+        code=grpc.StatusCode[error.code].value[0], message=_bounded(str(error))
+    )
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
     match error:
         case InvalidRequest():
@@ -87,6 +95,13 @@ def status_of(error: Exception, *, error_id: str) -> status_pb2.Status:
         case _:
             _attach(status, info)
     return status
+
+
+def _bounded(message: str) -> str:
+    encoded = message.encode()
+    if len(encoded) <= _MESSAGE_BYTES:
+        return message
+    return encoded[:_MESSAGE_BYTES].decode(errors="ignore") + "…"
 
 
 def _internal(error_id: str) -> status_pb2.Status:

@@ -18,7 +18,7 @@ from typing import Final
 from batchcalls.bridge import GuestTrio
 from batchcalls.core.model import Batch, EventType
 from batchcalls.engine.engine import Engine
-from batchcalls.errors import NotFound, OutOfRange, Reason, Unavailable
+from batchcalls.errors import OutOfRange, Reason, Unavailable, batch_not_found
 
 HEARTBEAT_S: Final = 15.0
 """How long an event stream is silent at most; it keeps proxies and watchdogs content."""
@@ -144,7 +144,7 @@ class Streams:
         )
         found = await self._trio.run(self._engine.read, ask)
         if found is None:
-            raise NotFound(f"there is no batch {batch_id}", reason=Reason.BATCH_NOT_FOUND)
+            raise batch_not_found(batch_id)
         is_full = len(found.events) == limit
         last_sequence = found.events[-1][0] if is_full else max(after, found.last_sequence)
         is_end = found.final and last_sequence >= found.last_sequence

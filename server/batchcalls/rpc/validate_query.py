@@ -1,4 +1,4 @@
-"""Whether what a reader asks for can be answered: filters, sequences, intervals.
+"""Whether what a reader asks for can be answered: ids, filters, sequences, intervals.
 
 Each function notes what is wrong in the ``Findings`` and returns what is asked for, in the
 words of the core; what it returns counts only if the findings are empty in the end.
@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from batchcalls.errors import Violation
-from batchcalls.rpc.findings import Findings
+from batchcalls.rpc.findings import Findings, required
 from batchcalls.v1.batch_calls_service_pb2 import WatchBatchRequest
 from batchcalls.wire.spec import duration_s
 
@@ -21,6 +21,18 @@ MIN_INTERVAL_S = 0.05
 MAX_INTERVAL_S = 3_600.0
 
 Word = TypeVar("Word", bound=StrEnum)
+
+
+def only_id(path: str, value: str) -> str:
+    """The id in a request that holds nothing else to check.
+
+    Raises:
+      InvalidRequest: it isn't given.
+    """
+    findings = Findings()
+    findings.add(required(path, value))
+    findings.finish()
+    return value
 
 
 def filter_words(
