@@ -12,6 +12,8 @@ from batchcalls.core.script import (
     MAX_SCRIPT_BYTES,
     MAX_TEXT_CHARACTERS,
     Problem,
+    names,
+    oddities,
     render,
     violations,
 )
@@ -207,3 +209,33 @@ def test_rendering_is_putting_values_between_the_plain_parts(
     expected = "".join(text + values[name] for text, name in plain) + "."
     assert violations(Script(text=template), values) == []
     assert render(Script(text=template), values) == (expected,)
+
+
+def test_a_script_tells_the_variables_that_it_names() -> None:
+    """Each once, wherever it stands."""
+    assert names(Script(steps=("{{a}} {{ b }}", "{{a}} {c}"))) == {"a", "b"}
+    assert names(Script(text="Hello.")) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "text", ["Hello {name}.", "{ name }", "{{x}} {name} {name}", "{{x}}{name}", "{name}}"]
+)
+def test_a_name_in_single_braces_is_odd(text: str) -> None:
+    """It looks like a variable and is spoken as it stands; a text is told of once."""
+    assert [problem.path for problem in oddities(Script(text=text))] == ["text"]
+
+
+@pytest.mark.parametrize(
+    "text", ["Hello {{name}}.", "{{ name }}", "{}", "{1}", "{a b}", "} {", "{"]
+)
+def test_other_braces_are_not_odd(text: str) -> None:
+    """A variable, or something that isn't a name."""
+    assert list(oddities(Script(text=text))) == []
+
+
+def test_every_odd_step_is_named() -> None:
+    """By its path, with what was found in it, cut short."""
+    odd = list(oddities(Script(steps=("{a}", "fine", "{" + "b" * 100 + "}"))))
+    assert [problem.path for problem in odd] == ["steps[0]", "steps[2]"]
+    assert '"{a}" is spoken as it stands' in odd[0].description
+    assert len(odd[1].description) < 100

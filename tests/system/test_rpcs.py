@@ -146,6 +146,23 @@ async def test_a_validated_batch_is_not_stored(client: Client) -> None:
     assert caught.value.reason is Reason.BATCH_NOT_FOUND
 
 
+@pytest.mark.parametrize("validate_only", [True, False])
+def test_a_submitted_batch_is_answered_with_warnings(server: Server, validate_only: bool) -> None:
+    """They hinder nothing, come with a check alone too, and again when it is repeated."""
+    request = batch(["+19990000001"] * 3, call_defaults={"script": {"text": "Hello {name}."}})
+    request.validate_only, request.request_id = validate_only, "warned"
+    with server.stub() as stub:
+        for _ in range(2):
+            answer = stub.SubmitBatch(request)
+            assert answer.batch.total_calls == 3
+            assert [warning.field for warning in answer.warnings] == [
+                "batch.call_defaults.script.text",
+                "calls[1].phone_number",
+                "calls[2].phone_number",
+            ]
+            assert answer.warning_count == 3
+
+
 @pytest.mark.parametrize("name", ["get_batch", "pause", "resume", "cancel", "watch", "events"])
 async def test_an_unknown_batch_is_not_found(client: Client, name: str) -> None:
     """Every RPC about a batch says so, streams too."""
@@ -156,7 +173,7 @@ async def test_an_unknown_batch_is_not_found(client: Client, name: str) -> None:
     assert caught.value.reason is Reason.BATCH_NOT_FOUND
 
 
-@pytest.mark.parametrize("call_id", ["", "call_nobody_0", "call_chosen", "batch_x", "call__-1"])
+@pytest.mark.parametrize("call_id", ["call_nobody_0", "call_chosen", "batch_x", "call__-1"])
 async def test_an_unknown_call_is_not_found(client: Client, call_id: str) -> None:
     """What is no call's id, well-formed or not, is not found."""
     with pytest.raises(RpcFailed) as caught:

@@ -32,6 +32,7 @@ MAX_PROBLEMS = 100
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _NAME_WITH_SPACES = re.compile(f" *({_NAME}) *")
 _PLACEHOLDER = re.compile(r"\{\{ *(" + _NAME + r") *\}\}")
+_SINGLE_BRACES = re.compile(r"(?<!\{)\{ *" + _NAME + r" *\}")
 
 
 class Problem(NamedTuple):
@@ -52,6 +53,20 @@ def violations(script: Script, variables: Mapping[str, str]) -> list[Problem]:
         if name not in variables:
             problems.append(Problem(path, f'the variable "{name}" is not given'))
     return problems[:MAX_PROBLEMS]
+
+
+def names(script: Script) -> frozenset[str]:
+    """The variables that the script names."""
+    return frozenset(name for _, name in _template(script).needs)
+
+
+def oddities(script: Script) -> Iterator[Problem]:
+    """What the script may hold but hardly means: a name in single braces, told once a text."""
+    for path, text in _texts(script):
+        found = _SINGLE_BRACES.search(text) if "{" in text else None
+        if found:
+            words = f'"{found[0][:40]}" is spoken as it stands; a variable is {{{{name}}}}'
+            yield Problem(path, words)
 
 
 def render(script: Script, variables: Mapping[str, str]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from batchcalls.rpc import paging, validate, validate_query
 from batchcalls.rpc.batch_messages import BatchMessages
 from batchcalls.rpc.findings import Findings, required
 from batchcalls.rpc.streams import Page, Streams
+from batchcalls.rpc.warnings import Warnings
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1 import call_pb2, event_pb2
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceServicer
@@ -71,8 +72,9 @@ class BatchCallsService(BatchCallsServiceServicer):
         self, request: messages.SubmitBatchRequest, context: Context
     ) -> messages.SubmitBatchResponse:
         """Check the whole request, then store it durably."""
-        for _ in validate.check_submit(request, self._rules):
-            await asyncio.sleep(_PAUSE_S)
+        await _through(validate.check_submit(request, self._rules))
+        warnings = Warnings(request)
+        await _through(warnings.look())
         spec = batch_spec_from_proto(
             request.batch,
             batch_id=request.batch_id or f"batch_{_random_word()}",
@@ -87,7 +89,9 @@ class BatchCallsService(BatchCallsServiceServicer):
         else:
             calls = await _new_calls(request.calls)
             batch = await self._trio.run(self._engine.submit, spec, calls)
-        return messages.SubmitBatchResponse(batch=batch_to_proto(batch))
+        return messages.SubmitBatchResponse(
+            batch=batch_to_proto(batch), warnings=warnings.listed(), warning_count=warnings.total
+        )
 
     async def GetBatch(
         self, request: messages.GetBatchRequest, context: Context
@@ -240,6 +244,12 @@ class BatchCallsService(BatchCallsServiceServicer):
 
     async def _read(self, ask: Callable[[], T]) -> T:
         return await self._trio.run(self._engine.read, ask)
+
+
+async def _through(steps: Iterable[None]) -> None:
+    """Take all ``steps``, with pauses for everybody else."""
+    for _ in steps:
+        await asyncio.sleep(_PAUSE_S)
 
 
 async def _new_calls(calls: Iterable[call_pb2.CallSpec]) -> list[NewCall]:
