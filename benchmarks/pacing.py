@@ -13,7 +13,7 @@ from typing import Final
 
 import trio
 
-from batchcalls.carriers.base import CallResult, Carrier, Lookup, OutboundCall, Progress
+from batchcalls.carriers.base import CallResult, Carrier, NotKnown, OutboundCall, Progress
 from batchcalls_simulator.carrier import SimulatorCarrier
 from benchmarks.effort import Effort
 from benchmarks.in_process import run_batch, running_engine
@@ -40,13 +40,15 @@ class Witness(Carrier):
         self.starts.append(time.perf_counter())
         return await self._inner.place_call(call, report)
 
-    async def lookup(self, attempt_id: str) -> Lookup:
+    async def follow(
+        self, attempt_id: str, report: Callable[[Progress], None]
+    ) -> CallResult | NotKnown:
         """Pass the question on."""
-        return await self._inner.lookup(attempt_id)
+        return await self._inner.follow(attempt_id, report)
 
-    async def aclose(self) -> None:
-        """Close the simulator."""
-        await self._inner.aclose()
+    async def hang_up(self, attempt_id: str) -> None:
+        """Pass the order on."""
+        await self._inner.hang_up(attempt_id)
 
 
 def measure(effort: Effort) -> Iterator[Row]:

@@ -14,7 +14,7 @@ from typing import Final
 import trio
 from trio.testing import MockClock
 
-from batchcalls.carriers.base import CallResult, Carrier, Lookup, OutboundCall, Progress
+from batchcalls.carriers.base import CallResult, Carrier, NotKnown, OutboundCall, Progress
 from batchcalls.clock import Clock
 from batchcalls.core.model import Batch, BatchSpec
 from batchcalls.engine.journal import run_inline
@@ -85,8 +85,10 @@ class _Diary(Carrier):
         self.dials.append(dial)
         return await self._inner.place_call(call, report)
 
-    async def lookup(self, attempt_id: str) -> Lookup:
-        return await self._inner.lookup(attempt_id)
+    async def follow(
+        self, attempt_id: str, report: Callable[[Progress], None]
+    ) -> CallResult | NotKnown:
+        return await self._inner.follow(attempt_id, report)
 
-    async def aclose(self) -> None:
-        await self._inner.aclose()
+    async def hang_up(self, attempt_id: str) -> None:
+        await self._inner.hang_up(attempt_id)

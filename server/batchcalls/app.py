@@ -4,7 +4,7 @@ Start: store (locked, migrated) → carrier → trio guest → addresses bound �
 → RPCs → ready. What can fail comes before the engine: a server that can't start dials nobody.
 
 Drain, on SIGTERM or SIGINT: readiness off → no new dials → watchers are sent away → calls that
-are up get ``drain_timeout_s`` → the carrier lets go → what has happened is durable → RPCs end
+are up get ``drain_timeout_s`` → the carriers let go → what has happened is durable → RPCs end
 → store closed. A second signal ends the waiting for calls, never the writing down.
 """
 
@@ -53,6 +53,9 @@ of them, again and again, took a third of the time of its conversion and held ev
 80 ms at a time; so it is 20 ms.
 """
 
+_CLOSE_TIMEOUT_S: Final = 10.0
+"""How long carriers may take to let go, and again everything to end that was cancelled."""
+
 _RPC_GRACE_S: Final = 1.0
 _LAG_INTERVAL_S: Final = 0.25
 
@@ -94,13 +97,14 @@ class App:
           DatabaseInUse, StoreFailure, UnsupportedDatabase: the store can't be opened.
           CarrierLoadError, CarrierOptionError: the carrier can't be built.
           OSError: an address can't be bound.
+          LeftBehind: everything is written down and closed, but a carrier doesn't let go.
         """
         self._listen_to_signals()
         collect_garbage_seldom()
         store = SqlStore.open(self._settings.database)
         try:
             carrier = load_carrier(self._settings.carrier, self._settings.carrier_options)
-            async with GuestTrio() as guest:
+            async with GuestTrio(patience_s=_CLOSE_TIMEOUT_S) as guest:
                 await self._serve(store, carrier, guest)
         finally:
             store.close()
@@ -125,12 +129,11 @@ class App:
         self._on_listening(server.port, metrics_port)
         await _first(self._stop.wait(), guest.ended.wait())
         lag.cancel()
-        await self._drain(engine, carrier, guest, server, readiness)
+        await self._drain(engine, guest, server, readiness)
 
     async def _drain(
         self,
         engine: Engine,
-        carrier: Carrier,
         guest: GuestTrio,
         server: RpcServer,
         readiness: Readiness,
@@ -143,7 +146,7 @@ class App:
             await _first(
                 guest.run(engine.drain, self._settings.drain_timeout_s), self._hurry.wait()
             )
-            await guest.run(carrier.aclose)
+            await guest.run(engine.close_carriers, _CLOSE_TIMEOUT_S)
             await guest.run(engine.flush, _FLUSH_TIMEOUT_S)
         await server.stop(_RPC_GRACE_S)
         log.info("stopped", calls_up=engine.dialer.calls_up)

@@ -70,15 +70,24 @@ def _loop_around() -> asyncio.AbstractEventLoop:
     return asyncio.get_running_loop() if host is None else host
 
 
+class LeftBehind(Exception):
+    """A trio run was cancelled and doesn't end: one of its tasks shields itself from that.
+
+    The loop that hosts it can't be closed in order any more: only the process can end.
+    """
+
+
 class GuestTrio:
     """A trio run inside the running asyncio loop, for as long as its ``async with`` lasts.
 
     ``ended`` is set when the trio run is over, which it is by itself only when a task of
-    ``start`` failed; leaving the ``async with`` raises what it failed with.
+    ``start`` failed; leaving the ``async with`` raises what it failed with, or ``LeftBehind``
+    where it takes longer than ``patience_s`` seconds to end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience_s: float | None = None) -> None:
         self.ended = asyncio.Event()
+        self._patience_s = patience_s
         self._loop = asyncio.get_running_loop()
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._scope = trio.CancelScope()
@@ -103,7 +112,11 @@ class GuestTrio:
         traceback: TracebackType | None,
     ) -> None:
         self._scope.cancel()
-        await self.ended.wait()
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self.ended.wait()
+        except TimeoutError:
+            raise LeftBehind(f"not over after {self._patience_s} s") from error
         assert self._outcome is not None
         self._outcome.unwrap()
 

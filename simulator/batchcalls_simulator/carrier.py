@@ -20,12 +20,9 @@ from batchcalls.carriers.base import (
     CarrierError,
     CarrierThrottled,
     CarrierUnavailable,
-    Ended,
-    Lookup,
     NotKnown,
     OutboundCall,
     Progress,
-    StillUp,
 )
 from batchcalls.core.model import Outcome
 from batchcalls_simulator.alarm import sleep_until
@@ -35,7 +32,7 @@ from batchcalls_simulator.reports import Reports
 from batchcalls_simulator.trunk import Shortage, Trunk
 
 REMEMBERED_CALLS = 10_000
-"""How many ended calls are kept for ``lookup`` and against repeats: a few megabytes."""
+"""How many ended calls are kept for ``follow`` and against repeats: a few megabytes."""
 
 _SIP = {
     Outcome.COMPLETED: ("200", "OK"),
@@ -82,8 +79,7 @@ class SimulatorCarrier(Carrier):
     a thousand moments of a second happens at one, which takes a virtual world much less time.
 
     An attempt id that is up, or is among the last ``REMEMBERED_CALLS`` that ended, is refused
-    with ``RepeatedAttempt``. After ``aclose`` new dials find the carrier unavailable; calls
-    that are up end by themselves or by being cancelled.
+    with ``RepeatedAttempt``. It has nothing to hold, and works without ``run``.
     """
 
     def __init__(
@@ -106,18 +102,17 @@ class SimulatorCarrier(Carrier):
             calls_per_second=self.options.trunk_calls_per_second,
             outages=self.options.outages,
         )
-        self._up: set[str] = set()
+        self._up: dict[str, trio.CancelScope] = {}
+        self._followed: dict[str, trio.Event] = {}
         self._ended: OrderedDict[str, CallResult] = OrderedDict()
         self._outcomes: Counter[Outcome] = Counter()
         self._throttled = 0
         self._unavailable = 0
         self._repeated = 0
-        self._closed = False
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "open"
         return (
-            f"<SimulatorCarrier {state} seed={self.options.seed} calls_up={len(self._up)}"
+            f"<SimulatorCarrier seed={self.options.seed} calls_up={len(self._up)}"
             f" ended={self._outcomes.total()}>"
         )
 
@@ -141,48 +136,59 @@ class SimulatorCarrier(Carrier):
 
         Raises:
           CarrierThrottled: every line is taken, or too many calls came within a second.
-          CarrierUnavailable: during an outage, and after ``aclose``.
-          RepeatedAttempt: the attempt id was dialed before.
+          CarrierUnavailable: during an outage.
+          RepeatedAttempt: the attempt id was dialed, or barred, before.
         """
-        self._seize(call.attempt_id)
+        scope = self._seize(call.attempt_id)
         outcome = Outcome.CANCELED
         try:
-            fate = self._fate(call)
-            await self._live_out(call, fate, report)
-            outcome = fate.outcome
+            with scope:
+                fate = self._fate(call)
+                await self._live_out(call, fate, report)
+                outcome = fate.outcome
         finally:
             result = self._release(call.attempt_id, outcome)
         return result
 
-    async def lookup(self, attempt_id: str) -> Lookup:
-        """What became of a dial; ended calls are remembered up to ``REMEMBERED_CALLS``.
+    async def follow(
+        self,
+        attempt_id: str,
+        report: Callable[[Progress], None],  # noqa: ARG002  # there is nothing to report
+    ) -> CallResult | NotKnown:
+        """Wait for the end of a dial; ended calls are remembered up to ``REMEMBERED_CALLS``.
 
         Raises:
-          CarrierUnavailable: during an outage, and after ``aclose``.
+          CarrierUnavailable: during an outage.
         """
         await trio.lowlevel.checkpoint()
-        self._require_alive()
+        self.require_alive()
         if attempt_id in self._up:
-            return StillUp()
-        result = self._ended.get(attempt_id)
-        return NotKnown() if result is None else Ended(result)
+            await self._followed.setdefault(attempt_id, trio.Event()).wait()
+        return self._ended.get(attempt_id, NotKnown())
 
-    async def aclose(self) -> None:
-        """Take no more dials. Idempotent."""
-        self._closed = True
+    async def hang_up(self, attempt_id: str) -> None:
+        """End a call; one that isn't known is barred.
+
+        Raises:
+          CarrierUnavailable: during an outage.
+        """
         await trio.lowlevel.checkpoint()
+        self.require_alive()
+        if attempt_id in self._up:
+            self._up[attempt_id].cancel()
+            await self._followed.setdefault(attempt_id, trio.Event()).wait()
+        elif attempt_id not in self._ended:
+            self._remember(attempt_id, _result(attempt_id, Outcome.CANCELED))
 
-    def _require_alive(self) -> None:
-        if self._closed:
-            raise CarrierUnavailable("the carrier is closed")
+    def require_alive(self) -> None:
+        """Raise ``CarrierUnavailable`` during an outage."""
         self._trunk.require_alive(self._clock())
 
-    def _seize(self, attempt_id: str) -> None:
+    def _seize(self, attempt_id: str) -> trio.CancelScope:
         if attempt_id in self._up or attempt_id in self._ended:
             self._repeated += 1
             raise RepeatedAttempt(f"attempt {attempt_id} was dialed before")
         try:
-            self._require_alive()
             self._trunk.seize(self._clock())
         except CarrierThrottled:
             self._throttled += 1
@@ -190,23 +196,24 @@ class SimulatorCarrier(Carrier):
         except CarrierUnavailable:
             self._unavailable += 1
             raise
-        self._up.add(attempt_id)
+        scope = self._up[attempt_id] = trio.CancelScope()
+        return scope
 
     def _release(self, attempt_id: str, outcome: Outcome) -> CallResult:
-        code, phrase = _SIP[outcome]
-        result = CallResult(
-            outcome=outcome,
-            carrier_call_id=f"sim_{attempt_id}",
-            carrier_code=code,
-            detail=phrase,
-        )
+        result = _result(attempt_id, outcome)
         self._trunk.release()
-        self._up.remove(attempt_id)
+        del self._up[attempt_id]
         self._outcomes[outcome] += 1
+        self._remember(attempt_id, result)
+        followed = self._followed.pop(attempt_id, None)
+        if followed is not None:
+            followed.set()
+        return result
+
+    def _remember(self, attempt_id: str, result: CallResult) -> None:
         self._ended[attempt_id] = result
         if len(self._ended) > REMEMBERED_CALLS:
             self._ended.popitem(last=False)
-        return result
 
     def _fate(self, call: OutboundCall) -> Fate:
         return self._callees.fate(
@@ -235,6 +242,16 @@ class SimulatorCarrier(Carrier):
         if not self._grain_s or at == math.inf:
             return at
         return round(at / self._grain_s) * self._grain_s
+
+
+def _result(attempt_id: str, outcome: Outcome) -> CallResult:
+    code, phrase = _SIP[outcome]
+    return CallResult(
+        outcome=outcome,
+        carrier_call_id=f"sim_{attempt_id}",
+        carrier_code=code,
+        detail=phrase,
+    )
 
 
 def create(options: Mapping[str, object]) -> SimulatorCarrier:

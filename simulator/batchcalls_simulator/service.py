@@ -17,23 +17,23 @@ import grpc.aio
 from batchcalls.bridge import GuestTrio
 from batchcalls.carriers.base import (
     CallResult,
-    Carrier,
     CarrierThrottled,
     CarrierUnavailable,
     Progress,
 )
-from batchcalls.carriers.remote_messages import (
+from batchcalls.carriers.process.messages import (
     PROGRESS_VALUES,
-    lookup_to_proto,
+    found_to_proto,
     outbound_call_from_proto,
     result_to_proto,
 )
-from batchcalls.carriers.remote_refusal import refusal
+from batchcalls.carriers.process.refusal import refusal
 from batchcalls.v1 import carrier_service_pb2 as messages
 from batchcalls.v1.carrier_service_pb2_grpc import (
     CarrierServiceServicer,
     add_CarrierServiceServicer_to_server,
 )
+from batchcalls_simulator.carrier import SimulatorCarrier
 from batchcalls_simulator.cdr import CallDetailLog
 from batchcalls_simulator.switchboard import AttemptKnown, Switchboard, Told
 
@@ -47,7 +47,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 async def serve(
-    carrier: Carrier,
+    carrier: SimulatorCarrier,
     *,
     listen: str,
     log: CallDetailLog | None,
@@ -116,10 +116,10 @@ class CarrierServicer(CarrierServiceServicer):
         """Tell what became of a call."""
         await _require(context, attempt_id=request.attempt_id)
         try:
-            found = await self._guest.run(self._switchboard.look_up, request.attempt_id)
+            found = self._switchboard.look_up(request.attempt_id)
         except CarrierUnavailable as down:
             await context.abort(*refusal(down))
-        return lookup_to_proto(found)
+        return found_to_proto(found)
 
 
 async def _require(context: Context, **fields: str) -> None:

@@ -15,16 +15,15 @@ import trio
 
 from batchcalls.carriers.base import (
     CallResult,
-    Carrier,
     CarrierThrottled,
     CarrierUnavailable,
-    Ended,
-    Lookup,
     NotKnown,
     OutboundCall,
     Progress,
 )
+from batchcalls.carriers.process.messages import Found, StillUp
 from batchcalls.core.model import Outcome
+from batchcalls_simulator.carrier import SimulatorCarrier
 from batchcalls_simulator.cdr import DOWN, THROTTLED, CallDetailLog, CallEntry
 
 REMEMBERED_CALLS: Final = 100_000
@@ -46,7 +45,7 @@ class Switchboard:
 
     def __init__(
         self,
-        carrier: Carrier,
+        carrier: SimulatorCarrier,
         *,
         log: CallDetailLog | None = None,
         remembered_calls: int = REMEMBERED_CALLS,
@@ -91,16 +90,16 @@ class Switchboard:
             detail = "hung up before it was dialed"
             self._remember(attempt_id, CallResult(outcome=Outcome.CANCELED, detail=detail))
 
-    async def look_up(self, attempt_id: str) -> Lookup:
+    def look_up(self, attempt_id: str) -> Found:
         """What became of a call.
 
         Raises:
           CarrierUnavailable: the carrier can't say now.
         """
-        found = await self._carrier.lookup(attempt_id)
-        if isinstance(found, NotKnown) and attempt_id in self._ended:
-            return Ended(self._ended[attempt_id])
-        return found
+        self._carrier.require_alive()
+        if attempt_id in self._up:
+            return StillUp()
+        return self._ended.get(attempt_id, NotKnown())
 
     async def _live(self, placed: _Call) -> None:
         entry = None if self._log is None else self._log.start(placed.call)

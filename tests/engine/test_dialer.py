@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
@@ -12,7 +11,6 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from batchcalls.carriers.base import (
     CallResult,
-    CarrierError,
     CarrierThrottled,
     CarrierUnavailable,
     OutboundCall,
@@ -160,81 +158,6 @@ async def test_a_report_after_the_end_counts_no_more(autojump_clock: MockClock) 
         check_settled(world)
 
 
-# Exceptions
-
-
-def failing_once(error: Exception) -> Callable[[OutboundCall, Report], Awaitable[CallResult]]:
-    """A carrier that raises on the first dial of each call, and completes the others."""
-    failed: set[str] = set()
-
-    async def place_call(call: OutboundCall, report: Report) -> CallResult:
-        await trio.sleep(1)
-        if call.call_id not in failed:
-            failed.add(call.call_id)
-            raise error
-        return DONE
-
-    return place_call
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        ValueError("what?"),
-        CarrierError("no promise"),
-        ExceptionGroup("a task of the carrier", [OSError("gone")]),
-    ],
-    ids=repr,
-)
-async def test_an_unexpected_exception_leaves_the_outcome_unknown(
-    autojump_clock: MockClock, error: Exception
-) -> None:
-    """Somebody's phone may have rung: the call isn't tried again, and others go on."""
-    carrier = ScriptedCarrier(failing_once(error))
-    with World(carrier) as world:
-        async with world.life() as engine:
-            await engine.submit(spec(retry=retry(5, 10)), people(3))
-            batch = await world.observer.final()
-        assert batch.counts.failed == len(carrier.dialed) == 3
-        assert {call.outcome for call in world.calls()} == {Outcome.UNKNOWN}
-        check_settled(world)
-
-
-async def test_unknown_is_tried_again_where_the_batch_wants_it(autojump_clock: MockClock) -> None:
-    """Named in ``retry_on``, an unknown outcome costs an attempt, not the call."""
-    config = retry(2, 10, retry_on=frozenset({Outcome.UNKNOWN}))
-    with World(ScriptedCarrier(failing_once(ValueError("what?")))) as world:
-        async with world.life() as engine:
-            await engine.submit(spec(retry=config), people(1))
-            assert (await world.observer.final()).attempts == 2
-        (made,) = world.calls()
-        assert [one.outcome for one in made.attempts] == [Outcome.UNKNOWN, Outcome.COMPLETED]
-        assert made.attempts[0].detail == "ValueError: what?"
-
-
-async def test_an_error_while_hanging_up_does_no_harm(autojump_clock: MockClock) -> None:
-    """A carrier that trips over its own clean-up ends its call and nothing else."""
-
-    async def trip() -> None:
-        try:
-            await trio.sleep_forever()
-        finally:
-            raise OSError("gone")
-
-    async def place_call(call: OutboundCall, report: Report) -> CallResult:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(trip)
-            await trio.sleep_forever()
-
-    with World(ScriptedCarrier(place_call)) as world:
-        async with world.life() as engine:
-            await engine.submit(spec(), people(2))
-            await trio.sleep(5)
-            await engine.cancel("batch_a", hang_up=True)
-            await world.observer.final()
-        check_settled(world)
-
-
 # Throttling and outages
 
 
@@ -274,23 +197,6 @@ async def test_a_throttled_retry_keeps_its_number(autojump_clock: MockClock) -> 
         assert [one.outcome for one in made.attempts] == [Outcome.BUSY, Outcome.COMPLETED]
         check_settled(world)
     assert [one.attempt_number for one in carrier.dialed] == [1, 1, 2, 2, 2]
-
-
-async def test_a_carrier_that_says_throttled_as_a_result_is_believed(
-    autojump_clock: MockClock,
-) -> None:
-    """The outcome means what the exception means: no room, no attempt."""
-
-    async def place_call(call: OutboundCall, report: Report) -> CallResult:
-        await trio.sleep(1)
-        first = call.attempt_id.endswith("_1")
-        return CallResult(outcome=Outcome.THROTTLED) if first else DONE
-
-    with World(ScriptedCarrier(place_call)) as world:
-        async with world.life() as engine:
-            await engine.submit(spec(), people(1))
-            assert (await world.observer.final()).attempts == 1
-        check_settled(world)
 
 
 async def test_calls_wait_for_a_carrier_that_is_down(autojump_clock: MockClock) -> None:

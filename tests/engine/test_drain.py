@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from batchcalls.carriers.base import Ended, Lookup, OutboundCall, StillUp
+from batchcalls.carriers.base import CallResult, OutboundCall
 from batchcalls.core.model import CallStatus
 from batchcalls.errors import Reason, Unavailable
 from tests.engine.world import (
@@ -165,16 +165,15 @@ async def test_a_drain_does_not_wait_for_an_intent_that_was_refused(
 async def test_recovered_calls_are_waited_for_and_counted(autojump_clock: MockClock) -> None:
     """A call of an earlier process that is still up is a call that is up."""
 
-    async def still_up(attempt_id: str) -> Lookup:
-        await trio.lowlevel.checkpoint()
-        return StillUp()
+    async def still_up(attempt_id: str, report: Report) -> CallResult:
+        await trio.sleep_forever()
 
     inner = simulator()
     with World() as world:
         async with world.life() as engine:
             await engine.submit(spec(), people(2))
             await trio.sleep(5)
-        world.carriers = {"simulator": ScriptedCarrier(inner.place_call, look_up=still_up)}
+        world.carriers = {"simulator": ScriptedCarrier(inner.place_call, follow=still_up)}
         async with world.life() as engine:
             await trio.sleep(5)
             assert await engine.drain(20) == 2
@@ -185,15 +184,15 @@ async def test_calls_outlive_the_server_where_the_carrier_keeps_them(
     autojump_clock: MockClock,
 ) -> None:
     """A drained server leaves its calls to the carrier; the next one hears how they ended."""
-    results: dict[str, Ended] = {}
+    results: dict[str, CallResult] = {}
 
     async def keep_up(call: OutboundCall, report: Report) -> None:
-        result = await inner.place_call(call, report)
-        results[call.attempt_id] = Ended(result)
+        results[call.attempt_id] = await inner.place_call(call, report)
 
-    async def look_up(attempt_id: str) -> Lookup:
-        await trio.lowlevel.checkpoint()
-        return results.get(attempt_id, StillUp())
+    async def follow(attempt_id: str, report: Report) -> CallResult:
+        while attempt_id not in results:  # noqa: ASYNC110  # to poll costs nothing in virtual time
+            await trio.sleep(1)
+        return results[attempt_id]
 
     inner = simulator(talk_time=100)
     async with trio.open_nursery() as telephony:
@@ -202,7 +201,7 @@ async def test_calls_outlive_the_server_where_the_carrier_keeps_them(
             telephony.start_soon(keep_up, call, lambda _: None)
             await trio.sleep_forever()
 
-        carrier = ScriptedCarrier(place_call, look_up=look_up)  # type: ignore[arg-type]  # it never returns
+        carrier = ScriptedCarrier(place_call, follow=follow)  # type: ignore[arg-type]  # it never returns
         with World(carrier) as world:
             async with world.life() as engine:
                 await engine.submit(spec(concurrency=2), people(3))

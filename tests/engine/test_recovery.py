@@ -14,16 +14,10 @@ from trio.testing import MockClock
 from batchcalls.carriers.base import (
     CallResult,
     CarrierThrottled,
-    CarrierUnavailable,
-    Ended,
-    Lookup,
-    NotKnown,
     OutboundCall,
-    StillUp,
 )
-from batchcalls.core.changes import NewCall
-from batchcalls.core.model import BatchSpec, BatchStatus, CallStatus, Outcome
-from batchcalls.engine.dialer import Timing
+from batchcalls.core.model import BatchStatus, CallStatus, Outcome
+from tests.engine.knowing import REACHED, UP_FOR_EVER, knowing, lose
 from tests.engine.world import (
     BUSY,
     BUSY_ONCE,
@@ -102,7 +96,7 @@ class Saga:
                 self.throttled.add(call.attempt_id)
                 raise
 
-        self.world.carriers = {"simulator": ScriptedCarrier(place_call, look_up=inner.lookup)}
+        self.world.carriers = {"simulator": ScriptedCarrier(place_call, follow=inner.follow)}
 
     async def finish(self, *batch_ids: str) -> None:
         """The last life: it sees all batches to their end."""
@@ -207,13 +201,6 @@ def test_crashes_at_any_moment_are_survived(seed: int) -> None:
 # What a crash hid
 
 
-async def lose(world: World, batch: BatchSpec, queue: list[NewCall], *, after_s: float) -> None:
-    """Submit a batch, and crash that much later."""
-    async with world.life() as engine:
-        await engine.submit(batch, queue)
-        await trio.sleep(after_s)
-
-
 async def test_what_a_crash_hid_is_unknown_and_not_dialed_again(
     autojump_clock: MockClock,
 ) -> None:
@@ -242,90 +229,6 @@ async def test_unknown_is_dialed_again_where_the_batch_wants_it(
         saga.check("batch_a")
         (made,) = world.calls()
         assert [one.outcome for one in made.attempts] == [Outcome.UNKNOWN, Outcome.COMPLETED]
-
-
-def knowing(*answers: Lookup | Exception) -> ScriptedCarrier:
-    """A carrier that takes all calls, and answers lookups with these in turn."""
-    remaining = list(answers)
-
-    async def look_up(attempt_id: str) -> Lookup:
-        await trio.lowlevel.checkpoint()
-        answer = remaining.pop(0) if len(remaining) > 1 else remaining[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    inner = simulator()
-    return ScriptedCarrier(inner.place_call, look_up=look_up)
-
-
-BUSY_THEN = Ended(CallResult(outcome=Outcome.BUSY, carrier_code="486"))
-REACHED = Ended(CallResult(outcome=Outcome.COMPLETED, carrier_call_id="c7"))
-
-
-@pytest.mark.parametrize(
-    ("answers", "outcomes"),
-    [
-        ([REACHED], [Outcome.COMPLETED]),
-        ([BUSY_THEN], [Outcome.BUSY, Outcome.COMPLETED]),
-        ([StillUp(), StillUp(), REACHED], [Outcome.COMPLETED]),
-        ([CarrierUnavailable("down"), StillUp(), REACHED], [Outcome.COMPLETED]),
-        ([StillUp(), NotKnown()], [Outcome.UNKNOWN]),
-        ([ValueError("what?")], [Outcome.UNKNOWN]),
-        ([Ended(CallResult(outcome=Outcome.THROTTLED))], [Outcome.COMPLETED]),
-    ],
-    ids=repr,
-)
-async def test_a_call_that_may_be_up_ends_as_the_carrier_says(
-    autojump_clock: MockClock, answers: list[Lookup | Exception], outcomes: list[Outcome]
-) -> None:
-    """Ended: that is its outcome. Up, or out of reach: asked again. Not known: unknown."""
-    with World() as world:
-        await lose(world, spec(retry=retry(2, 10)), people(1), after_s=5)
-        world.carriers = {"simulator": knowing(*answers)}
-        async with world.life():
-            await world.observer.final()
-        (made,) = world.calls()
-        assert [one.outcome for one in made.attempts] == outcomes
-        check_settled(world)
-
-
-async def test_a_call_that_is_still_up_holds_its_slot(autojump_clock: MockClock) -> None:
-    """Until the carrier says that it has ended, nobody else is dialed in its place."""
-    with World() as world:
-        await lose(world, spec(concurrency=1), people(2), after_s=5)
-        carrier = knowing(*[StillUp()] * 30, REACHED)
-        world.carriers = {"simulator": carrier}
-        async with world.life() as engine:
-            await trio.sleep(25)
-            assert (engine.dispatcher.server.in_use, carrier.dialed) == (1, [])
-            await world.observer.final()
-        assert carrier.dialed_at[0] == pytest.approx(35, abs=1.1)
-        check_settled(world)
-
-
-async def test_a_call_is_not_waited_for_longer_than_it_may_last(
-    autojump_clock: MockClock,
-) -> None:
-    """The longest duration counts from the dial, across the crash."""
-    with World(timing=Timing(max_call_duration_s=600)) as world:
-        await lose(world, spec(), people(1), after_s=5)
-        world.carriers = {"simulator": knowing(StillUp())}
-        async with world.life():
-            await world.observer.final()
-            assert trio.current_time() == pytest.approx(600, abs=0.1)
-        assert world.calls()[0].outcome is Outcome.UNKNOWN
-
-
-async def test_a_carrier_is_asked_however_late_it_is(autojump_clock: MockClock) -> None:
-    """After a night without a server the carrier still knows how the call ended."""
-    with World(timing=Timing(max_call_duration_s=600)) as world:
-        await lose(world, spec(), people(1), after_s=5)
-        await trio.sleep(40_000)
-        world.carriers = {"simulator": knowing(REACHED)}
-        async with world.life():
-            await world.observer.final()
-        assert world.calls()[0].outcome is Outcome.COMPLETED
 
 
 async def test_an_answer_that_was_recorded_is_kept(autojump_clock: MockClock) -> None:
@@ -387,7 +290,7 @@ async def test_a_canceled_batch_goes_on_to_its_end(autojump_clock: MockClock) ->
             await engine.submit(spec(concurrency=2), people(10))
             await trio.sleep(5)
             await engine.cancel("batch_a", hang_up=False)
-        world.carriers = {"simulator": knowing(StillUp(), StillUp(), StillUp(), REACHED)}
+        world.carriers = {"simulator": knowing(REACHED, up_s=3)}
         async with world.life():
             batch = await world.observer.final()
         assert batch.status is BatchStatus.CANCELED
@@ -439,7 +342,7 @@ async def test_the_slots_of_calls_that_are_up_count_against_all_limits(
     """After a restart concurrency holds at once, the calls of the earlier process included."""
     with World() as world:
         await lose(world, spec(concurrency=4), people(20), after_s=5)
-        carrier = knowing(StillUp())
+        carrier = knowing(UP_FOR_EVER)
         world.carriers = {"simulator": carrier}
         async with world.life() as engine:
             await trio.sleep(30)

@@ -24,7 +24,6 @@ from batchcalls.carriers.base import (
     CallResult,
     Carrier,
     CarrierLimits,
-    Lookup,
     NotKnown,
     OutboundCall,
     Progress,
@@ -58,7 +57,8 @@ from batchcalls_simulator.options import read_options
 T = TypeVar("T")
 Report = Callable[[Progress], None]
 PlaceCall = Callable[[OutboundCall, Report], Awaitable[CallResult]]
-LookUp = Callable[[str], Awaitable[Lookup]]
+Follow = Callable[[str, Report], Awaitable[CallResult | NotKnown]]
+HangUp = Callable[[str], Awaitable[None]]
 
 WALL_S: Final = 1_700_000_000.0
 """The wall-clock time at which each virtual run begins."""
@@ -124,33 +124,40 @@ def simulator(**options: object) -> SimulatorCarrier:
     return SimulatorCarrier(read_options(merged), wall_clock=wall_s)
 
 
-async def _never_heard_of_it(attempt_id: str) -> Lookup:
+async def _never_heard_of_it(attempt_id: str, report: Report) -> NotKnown:
     await trio.lowlevel.checkpoint()
     return NotKnown()
+
+
+async def _nothing_to_hang_up(attempt_id: str) -> None:
+    await trio.lowlevel.checkpoint()
 
 
 class ScriptedCarrier(Carrier):
     """A carrier whose calls go as a script says, and which remembers all that it was asked.
 
-    It wraps a simulator too: give it its ``place_call`` and ``lookup``.
+    It wraps a simulator too: give it its ``place_call``, ``follow`` and ``hang_up``.
     """
 
     def __init__(
         self,
         place_call: PlaceCall,
         *,
-        look_up: LookUp = _never_heard_of_it,
+        follow: Follow = _never_heard_of_it,
+        hang_up: HangUp = _nothing_to_hang_up,
         limits: CarrierLimits = NO_LIMITS,
     ) -> None:
         self.limits = limits
         self.dialed: list[OutboundCall] = []
         self.dialed_at: list[float] = []
-        self.looked_up: list[str] = []
+        self.followed: list[str] = []
+        self.hung_up: list[str] = []
         self.up: Counter[str] = Counter()
         self.peaks: Counter[str] = Counter()
         self.peak = 0
         self._place_call = place_call
-        self._look_up = look_up
+        self._follow = follow
+        self._hang_up = hang_up
 
     async def place_call(self, call: OutboundCall, report: Report) -> CallResult:
         self.dialed.append(call)
@@ -163,17 +170,20 @@ class ScriptedCarrier(Carrier):
         finally:
             self.up[call.batch_id] -= 1
 
-    async def lookup(self, attempt_id: str) -> Lookup:
-        self.looked_up.append(attempt_id)
-        return await self._look_up(attempt_id)
+    async def follow(self, attempt_id: str, report: Report) -> CallResult | NotKnown:
+        self.followed.append(attempt_id)
+        return await self._follow(attempt_id, report)
 
-    async def aclose(self) -> None:
-        await trio.lowlevel.checkpoint()
+    async def hang_up(self, attempt_id: str) -> None:
+        self.hung_up.append(attempt_id)
+        await self._hang_up(attempt_id)
 
 
 def witnessed(inner: SimulatorCarrier) -> ScriptedCarrier:
     """The simulator, with somebody who takes notes."""
-    return ScriptedCarrier(inner.place_call, look_up=inner.lookup, limits=inner.limits)
+    return ScriptedCarrier(
+        inner.place_call, follow=inner.follow, hang_up=inner.hang_up, limits=inner.limits
+    )
 
 
 class FailingStore(SqlStore):

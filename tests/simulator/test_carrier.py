@@ -11,11 +11,9 @@ from batchcalls.carriers.base import (
     CallResult,
     CarrierThrottled,
     CarrierUnavailable,
-    Ended,
     NotKnown,
     OutboundCall,
     Progress,
-    StillUp,
 )
 from batchcalls.core.model import Outcome
 from batchcalls.testing import CarrierFactory, check_carrier
@@ -206,24 +204,45 @@ async def test_an_outage_refuses_dials_and_lookups_but_drops_no_call(
         with pytest.raises(CarrierUnavailable):
             await carrier.place_call(call(attempt_id="attempt_2"), ignore)
         with pytest.raises(CarrierUnavailable):
-            await carrier.lookup("attempt_1")
+            await carrier.follow("attempt_1", ignore)
+        with pytest.raises(CarrierUnavailable):
+            await carrier.hang_up("attempt_1")
         await trio.sleep(10)
-        assert await carrier.lookup("attempt_1") == StillUp()
+        assert await carrier.follow("attempt_1", ignore) == results[0]
     assert results[0].outcome is Outcome.COMPLETED
     assert carrier.statistics().unavailable == 1
 
 
-async def test_lookup_follows_a_call_from_unknown_to_ended(autojump_clock: MockClock) -> None:
+async def test_a_call_is_followed_from_unknown_to_ended(autojump_clock: MockClock) -> None:
     """Never dialed, up, over: and then with the very result that was returned."""
     carrier = simulator()
-    assert await carrier.lookup("attempt_1") == NotKnown()
+    assert await carrier.follow("attempt_1", ignore) == NotKnown()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(carrier.place_call, call(), ignore)
         await trio.sleep(1)
-        assert await carrier.lookup("attempt_1") == StillUp()
-    found = await carrier.lookup("attempt_1")
-    assert isinstance(found, Ended)
-    assert found.result.outcome is Outcome.COMPLETED
+        followed = await carrier.follow("attempt_1", ignore)
+    assert isinstance(followed, CallResult)
+    assert followed.outcome is Outcome.COMPLETED
+    assert await carrier.follow("attempt_1", ignore) == followed
+
+
+async def test_whoever_placed_it_a_call_can_be_hung_up(autojump_clock: MockClock) -> None:
+    """Its ``place_call`` returns; to do it twice changes nothing; what isn't known is barred."""
+    carrier = simulator()
+    results: list[CallResult] = []
+
+    async def talk() -> None:
+        results.append(await carrier.place_call(call(ENDLESS), ignore))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(talk)
+        await trio.sleep(1_000)
+        await carrier.hang_up("attempt_1")
+        await carrier.hang_up("attempt_1")
+    assert [result.outcome for result in results] == [Outcome.CANCELED]
+    await carrier.hang_up("attempt_2")
+    with pytest.raises(RepeatedAttempt):
+        await carrier.place_call(call(attempt_id="attempt_2"), ignore)
 
 
 async def test_an_attempt_dialed_twice_is_refused_and_counted(autojump_clock: MockClock) -> None:
@@ -247,7 +266,7 @@ async def test_a_throttled_attempt_is_not_known(autojump_clock: MockClock) -> No
         await carrier.place_call(call(), ignore)
     with pytest.raises(CarrierThrottled):
         await carrier.place_call(call(attempt_id="attempt_2"), ignore)
-    assert await carrier.lookup("attempt_2") == NotKnown()
+    assert await carrier.follow("attempt_2", ignore) == NotKnown()
 
 
 async def test_the_memory_of_ended_calls_is_bounded(autojump_clock: MockClock) -> None:
@@ -255,21 +274,8 @@ async def test_the_memory_of_ended_calls_is_bounded(autojump_clock: MockClock) -
     carrier = SimulatorCarrier(SimulatorOptions(post_dial_delay=Fixed(time_s=0)))
     for number in range(REMEMBERED_CALLS + 1):
         await carrier.place_call(call(BUSY, attempt_id=f"attempt_{number}"), ignore)
-    assert await carrier.lookup("attempt_0") == NotKnown()
-    assert isinstance(await carrier.lookup("attempt_1"), Ended)
-
-
-async def test_a_closed_simulator_takes_no_more_dials(autojump_clock: MockClock) -> None:
-    """Closing is idempotent; calls that are up go on to their own end."""
-    carrier = simulator()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(carrier.place_call, call(), ignore)
-        await trio.sleep(1)
-        await carrier.aclose()
-        await carrier.aclose()
-        with pytest.raises(CarrierUnavailable):
-            await carrier.place_call(call(attempt_id="attempt_2"), ignore)
-    assert carrier.statistics().outcomes == {Outcome.COMPLETED: 1}
+    assert await carrier.follow("attempt_0", ignore) == NotKnown()
+    assert isinstance(await carrier.follow("attempt_1", ignore), CallResult)
 
 
 async def test_the_hour_of_the_wall_clock_decides_who_answers(autojump_clock: MockClock) -> None:
@@ -327,7 +333,7 @@ def test_the_engine_is_told_the_limits_of_the_options() -> None:
 
 def test_repr_tells_the_state() -> None:
     """Whoever logs a simulator sees its seed and what is up."""
-    assert repr(create({"seed": "7"})) == "<SimulatorCarrier open seed=7 calls_up=0 ended=0>"
+    assert repr(create({"seed": "7"})) == "<SimulatorCarrier seed=7 calls_up=0 ended=0>"
 
 
 @pytest.mark.parametrize("made", ["at once", "awaited"])

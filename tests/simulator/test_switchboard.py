@@ -14,12 +14,11 @@ from batchcalls.carriers.base import (
     CallResult,
     CarrierThrottled,
     CarrierUnavailable,
-    Ended,
     NotKnown,
     OutboundCall,
     Progress,
-    StillUp,
 )
+from batchcalls.carriers.process.messages import StillUp
 from batchcalls.core.model import Outcome
 from batchcalls_simulator.carrier import SimulatorCarrier
 from batchcalls_simulator.cdr import CallDetailLog
@@ -70,13 +69,13 @@ async def test_a_call_is_told_to_its_end(autojump_clock: MockClock) -> None:
     async with switchboard() as board:
         board.place(call(), told.append)
         await trio.sleep(CALL_S - 1)
-        assert await board.look_up("attempt_1") == StillUp()
+        assert board.look_up("attempt_1") == StillUp()
         await trio.sleep(2)
         assert told[:2] == [Progress.RINGING, Progress.ANSWERED]
         result = told[2]
         assert isinstance(result, CallResult)
         assert result.outcome is Outcome.COMPLETED
-        assert await board.look_up("attempt_1") == Ended(result)
+        assert board.look_up("attempt_1") == result
 
 
 @pytest.mark.parametrize("while_up", [True, False])
@@ -106,7 +105,7 @@ async def test_hanging_up_waits_until_the_line_is_free(autojump_clock: MockClock
         assert told[-1].outcome is Outcome.CANCELED
         board.place(call(attempt_id="attempt_2"), ignore)
         await wait_all_tasks_blocked()
-        assert await board.look_up("attempt_2") == StillUp()
+        assert board.look_up("attempt_2") == StillUp()
 
 
 async def test_hanging_up_what_is_over_changes_nothing(autojump_clock: MockClock) -> None:
@@ -114,9 +113,9 @@ async def test_hanging_up_what_is_over_changes_nothing(autojump_clock: MockClock
     async with switchboard() as board:
         board.place(call(), ignore)
         await trio.sleep(CALL_S + 1)
-        before = await board.look_up("attempt_1")
+        before = board.look_up("attempt_1")
         await board.hang_up("attempt_1")
-        assert await board.look_up("attempt_1") == before
+        assert board.look_up("attempt_1") == before
 
 
 async def test_a_dial_that_comes_after_its_hang_up_is_refused(autojump_clock: MockClock) -> None:
@@ -125,9 +124,9 @@ async def test_a_dial_that_comes_after_its_hang_up_is_refused(autojump_clock: Mo
         await board.hang_up("attempt_1")
         with pytest.raises(AttemptKnown):
             board.place(call(), ignore)
-        found = await board.look_up("attempt_1")
-        assert isinstance(found, Ended)
-        assert found.result.outcome is Outcome.CANCELED
+        found = board.look_up("attempt_1")
+        assert isinstance(found, CallResult)
+        assert found.outcome is Outcome.CANCELED
 
 
 async def test_a_refused_call_is_told_and_forgotten(
@@ -142,7 +141,7 @@ async def test_a_refused_call_is_told_and_forgotten(
             await wait_all_tasks_blocked()
             board.place(call(attempt_id="attempt_2"), told.append)
             await wait_all_tasks_blocked()
-            assert await board.look_up("attempt_2") == NotKnown()
+            assert board.look_up("attempt_2") == NotKnown()
     assert [type(each) for each in told] == [CarrierThrottled]
     assert [dial.refused for dial in read_call_details(path).dials] == ["", "throttled"]
 
@@ -160,9 +159,9 @@ async def test_an_outage_is_not_the_end_of_knowledge(
             board.place(call(attempt_id="attempt_2"), told.append)
             await wait_all_tasks_blocked()
             with pytest.raises(CarrierUnavailable):
-                await board.look_up("attempt_1")
+                board.look_up("attempt_1")
             await trio.sleep(100)
-            assert isinstance(await board.look_up("attempt_1"), Ended)
+            assert isinstance(board.look_up("attempt_1"), CallResult)
     assert [type(each) for each in told] == [CarrierUnavailable]
     assert [dial.refused for dial in read_call_details(path).dials] == ["", "down"]
 
@@ -172,9 +171,9 @@ async def test_only_the_last_calls_are_remembered(autojump_clock: MockClock) -> 
     async with switchboard(remembered_calls=2) as board:
         for attempt_id in ("attempt_1", "attempt_2", "attempt_3"):
             await board.hang_up(attempt_id)
-        assert await board.look_up("attempt_1") == NotKnown()
-        assert isinstance(await board.look_up("attempt_2"), Ended)
-        assert isinstance(await board.look_up("attempt_3"), Ended)
+        assert board.look_up("attempt_1") == NotKnown()
+        assert isinstance(board.look_up("attempt_2"), CallResult)
+        assert isinstance(board.look_up("attempt_3"), CallResult)
 
 
 async def test_the_end_hangs_up(autojump_clock: MockClock, tmp_path: Path) -> None:

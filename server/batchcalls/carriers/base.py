@@ -5,15 +5,20 @@ A carrier is a phone company's API, a SIP trunk, a process that speaks
 whom to dial; a carrier only dials. It keeps no queue, retries nothing and counts no
 limits: those are the engine's.
 
-The contract, which ``batchcalls.testing.check_carrier`` proves:
+The contract, which ``batchcalls.testing.check_carrier`` proves, and which ``border`` doesn't
+take on trust:
 
+* ``run`` lives as long as the server. Nothing is asked before it has started.
 * ``place_call`` lasts exactly as long as the call. When it returns, the line is free.
-* Cancelling ``place_call`` hangs up; the carrier may shield a short clean-up.
+* Cancelling ``place_call`` hangs up, as long as ``run`` wasn't cancelled before: then the
+  server stops, and calls that are up go on where the carrier can keep them.
 * ``CarrierThrottled`` and ``CarrierUnavailable`` promise that the phone did not ring and
   will not: the engine dials that call again. Any other exception promises nothing: the
   attempt ends ``UNKNOWN`` and nobody is dialed twice for it.
-* ``report`` may be called late, twice or out of order, but only while ``place_call`` runs.
-* An attempt id is never given to ``place_call`` twice, not even after a crash.
+* ``report`` may be called late, twice or out of order, but only while ``place_call`` or
+  ``follow`` runs.
+* An attempt id is never given to ``place_call`` twice, not even after a crash; a carrier that
+  sees one again dials nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +27,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+import trio
 
 from batchcalls.core.model import Outcome
 
@@ -87,23 +94,8 @@ class CallResult:
 
 
 @dataclass(frozen=True, slots=True)
-class StillUp:
-    """``lookup``: the call is under way; ask again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """``lookup``: the call is over."""
-
-    result: CallResult
-
-
-@dataclass(frozen=True, slots=True)
 class NotKnown:
-    """``lookup``: the carrier never heard of the attempt, or can't say."""
-
-
-Lookup = StillUp | Ended | NotKnown
+    """``follow``: the carrier has never heard of the attempt, or has forgotten it."""
 
 
 class CarrierError(Exception):
@@ -131,13 +123,27 @@ class Carrier(ABC):
 
     limits: CarrierLimits = CarrierLimits()
 
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Live as long as the server: hold connections, take callbacks, keep clocks.
+
+        Says ``task_status.started()`` when calls may come, and goes on until it is cancelled,
+        which is the close. From then on cancelling a ``place_call`` doesn't hang up. Whatever
+        must be let go of in an orderly way is, within seconds. A ``run`` that fails is started
+        again after a while, and until then nothing is asked.
+
+        By default there is nothing to hold.
+        """
+        task_status.started()
+        await trio.sleep_forever()
+
     @abstractmethod
     async def place_call(
         self, call: OutboundCall, report: Callable[[Progress], None]
     ) -> CallResult:
         """Dial, wait until the call is over, and say how it ended.
 
-        Busy, no answer, rejected and the like are results, not exceptions.
+        Busy, no answer, rejected and the like are results, not exceptions; ``THROTTLED`` is
+        none. Cancelling hangs up, after a short clean-up at most.
 
         Raises:
           CarrierThrottled: no room now; the phone did not ring.
@@ -145,17 +151,26 @@ class Carrier(ABC):
         """
 
     @abstractmethod
-    async def lookup(self, attempt_id: str) -> Lookup:
-        """Tell what became of a dial of an earlier process.
+    async def follow(
+        self, attempt_id: str, report: Callable[[Progress], None]
+    ) -> CallResult | NotKnown:
+        """Stay with a dial of an earlier process to its end, and say how it ended.
+
+        Returns at once where the call is over, or isn't known. Cancelling it changes nothing.
 
         Raises:
-          CarrierUnavailable: ask again later.
+          CarrierUnavailable: the carrier can't say now. Any error is taken so, and it is asked
+            again: only ``NotKnown`` gives a call up.
         """
 
     @abstractmethod
-    async def aclose(self) -> None:
-        """Let go of all resources; new dials raise ``CarrierUnavailable``. Idempotent.
+    async def hang_up(self, attempt_id: str) -> None:
+        """End a call, also one of an earlier process; return when its line is free. Idempotent.
 
-        Calls that are up go on where the carrier can keep them, and ``lookup`` finds them
-        after a restart: from now on, cancelling their ``place_call`` doesn't hang up.
+        Nothing changes for a call that is over. An attempt that isn't known is barred: if it is
+        still on its way to the carrier, it dials nothing when it arrives.
+
+        Raises:
+          CarrierUnavailable: the carrier can't be reached. Any error is taken so, and it is
+            asked again.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from tomllib import TOMLDecodeError
@@ -19,6 +20,9 @@ from batchcalls.config import Settings, host_and_port
 from batchcalls.logs import configure_logs
 
 CRASHED = 1
+
+LEFT_BEHIND = 0
+"""The drain was whole: that a carrier had to be cut off is in the log."""
 
 log = structlog.get_logger()
 
@@ -76,9 +80,15 @@ def serve(
 def _run(settings: Settings) -> None:
     # Here, and not above: without it the commands of clients start in half the time.
     from batchcalls.app import CANNOT_START, App  # noqa: PLC0415  # see above
+    from batchcalls.bridge import LeftBehind  # noqa: PLC0415  # see above
 
     async def run() -> None:
-        await App(settings, on_listening=lambda *ports: _announce(settings, *ports)).serve()
+        try:
+            await App(settings, on_listening=lambda *ports: _announce(settings, *ports)).serve()
+        except LeftBehind as left:
+            # All is durable and closed. What still runs is a carrier's, and nothing else ends it.
+            log.error("carrier_left_behind", exc_info=left)
+            os._exit(LEFT_BEHIND if left.__cause__ is None else CRASHED)
 
     try:
         asyncio.run(run())

@@ -5,9 +5,10 @@ the line is free and the outcome is with the journal. Cancelling the call's own 
 up. When the whole server stops, the task is cancelled from outside and records nothing: the
 open intent tells the next process to ask the carrier.
 
-What a carrier says is believed only as far as the seam's contract goes: two exceptions
-promise that no phone rang, and the call is given back; every other exception leaves open
-what happened, and the attempt ends unknown.
+Carriers stand behind their ``Border``: two exceptions promise that no phone rang, and the call
+is given back; a third says that nobody knows, and the attempt ends unknown. A carrier that was
+told to end a call and doesn't let go of it is given up: the outcome is recorded without it, and
+its task may go on for as long as it likes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Final
 
 import structlog
 import trio
@@ -27,6 +29,7 @@ from batchcalls.carriers.base import (
     OutboundCall,
     Progress,
 )
+from batchcalls.carriers.border import CarrierFault
 from batchcalls.clock import MICROSECONDS, Clock
 from batchcalls.core import retry
 from batchcalls.core.changes import (
@@ -43,6 +46,9 @@ from batchcalls.core.script import render
 from batchcalls.engine.bell import Bell
 from batchcalls.engine.journal import Journal
 from batchcalls.wire.spec import stored_call_spec
+
+LETTING_GO_S: Final = 30.0
+"""How long a carrier may take over a call that it was told to end, before it is given up."""
 
 log = structlog.get_logger()
 
@@ -82,6 +88,7 @@ class Dialer:
         self._timing = timing
         self._bell = bell
         self._up: dict[Dial, trio.CancelScope] = {}
+        self._told_to_end = Bell()
         self._waiting_for_end = trio.lowlevel.ParkingLot()
 
     def __repr__(self) -> str:
@@ -96,8 +103,10 @@ class Dialer:
         """End the calls of the lane that are up; they end canceled."""
         for dial in lane.dials.values():
             scope = self._up.get(dial)
-            if scope is not None:
+            if scope is not None and not scope.cancel_called:
+                scope.deadline = min(scope.deadline, self._clock.now())
                 scope.cancel()
+                self._told_to_end.ring()
 
     async def next_end(self) -> None:
         """Wait until a call ends or is withdrawn, or a slot was given back without one."""
@@ -107,24 +116,52 @@ class Dialer:
         """A slot was given back without a call: whoever waits for an end looks again."""
         self._waiting_for_end.unpark_all()
 
+    def take_up(self, dial: Dial, deadline: float) -> trio.CancelScope:
+        """The scope for a call to be up in, no longer than until ``deadline``.
+
+        Whoever enters it tells ``end`` what became of the call, unless he is cancelled from
+        outside: then the server stops, and the call stays open.
+        """
+        scope = self._up[dial] = trio.CancelScope(deadline=deadline)
+        batch = self._journal.batch(dial.lane.batch_id)
+        if batch is not None and batch.hang_up:
+            self.hang_up(dial.lane)
+        return scope
+
     async def run(self, dial: Dial) -> None:
         """See a launched dial through to its outcome, unless it is called off."""
         deadline = self._clock.now() + self._timing.max_call_duration_s
-        try:
-            with trio.CancelScope(deadline=deadline) as scope:
-                self._up[dial] = scope
-                result = await self._place(dial)
-        finally:
-            del self._up[dial]
+        with self.take_up(dial, deadline) as scope:
+            result = await self._place(dial)
         if scope.cancelled_caught:
-            result = _hung_up(dial, overlong=self._clock.now() >= scope.deadline)
+            result = hung_up(dial, overlong=scope.deadline == deadline)
         if result is None:
+            del self._up[dial]
             self.withdraw(dial)
         else:
             self.end(dial, result)
 
+    async def give_up_held_calls(self) -> None:
+        """Record the ends of calls that their carriers don't let go of, until cancelled."""
+        while True:
+            await self._told_to_end.wait(until=self._next_overdue_at())
+            overdue_at = self._clock.now() - LETTING_GO_S
+            for dial in [dial for dial, up in self._up.items() if up.deadline <= overdue_at]:
+                log.error("carrier_holds_call", carrier=dial.lane.carrier.name, dial=repr(dial))
+                self.end(dial, _HELD)
+
+    def _next_overdue_at(self) -> float:
+        """When the first call is overdue. One that isn't up yet ends later than all that are."""
+        latest = self._clock.now() + self._timing.max_call_duration_s
+        return min((up.deadline for up in self._up.values()), default=latest) + LETTING_GO_S
+
     def end(self, dial: Dial, result: CallResult) -> None:
-        """The line is free: give the slots back and record what became of the call."""
+        """The line is free: give the slots back and record what became of the call.
+
+        What comes after the call was given up changes nothing.
+        """
+        if self._up.pop(dial, None) is None:
+            return
         now = self._clock.now()
         self._dispatcher.line_free(dial, now)
         assert dial.attempt is not None
@@ -153,7 +190,7 @@ class Dialer:
         )
 
     async def _place(self, dial: Dial) -> CallResult | None:
-        """Place the call; whatever a carrier raises ends here, also beside a cancellation.
+        """Place the call, and take the carrier at its word as far as the border lets it through.
 
         None if it was called off: no phone rang.
         """
@@ -164,17 +201,7 @@ class Dialer:
         if call is None:
             return CallResult(outcome=Outcome.UNKNOWN, detail="what is stored can't be read")
         try:
-            return await self._place_as_promised(dial, carrier, call)
-        except* Exception as group:
-            log.exception("carrier_failed", carrier=dial.lane.carrier.name)
-            fault = group.exceptions[0]
-        return _unknown(fault)
-
-    async def _place_as_promised(
-        self, dial: Dial, carrier: Carrier, call: OutboundCall
-    ) -> CallResult:
-        try:
-            result = await carrier.place_call(call, lambda progress: self._report(dial, progress))
+            result = await carrier.place_call(call, lambda progress: self.report(dial, progress))
         except CarrierThrottled as error:
             self._dispatcher.carrier_throttled(
                 dial, self._clock.now(), retry_after_s=error.retry_after_s
@@ -183,6 +210,8 @@ class Dialer:
         except CarrierUnavailable as error:
             self._dispatcher.carrier_down(dial, self._clock.now())
             return CallResult(outcome=Outcome.THROTTLED, detail=str(error))
+        except CarrierFault as error:
+            return CallResult(outcome=Outcome.UNKNOWN, detail=str(error))
         self._carrier_is_up(dial)
         return result
 
@@ -219,7 +248,7 @@ class Dialer:
             ring_timeout_s=carrier.limits.ring_timeout_s,
         )
 
-    def _report(self, dial: Dial, progress: Progress) -> None:
+    def report(self, dial: Dial, progress: Progress) -> None:
         """Take note of progress; what a carrier says after the end of a call counts no more."""
         attempt = dial.attempt
         if attempt is None or dial not in self._up:
@@ -271,11 +300,7 @@ class Dialer:
         )
 
 
-def _unknown(error: Exception) -> CallResult:
-    return CallResult(outcome=Outcome.UNKNOWN, detail=f"{type(error).__name__}: {error}")
-
-
-def _hung_up(dial: Dial, *, overlong: bool) -> CallResult:
+def hung_up(dial: Dial, *, overlong: bool) -> CallResult:
     """The result of a call that we ended: on demand, or since it lasted too long."""
     if not overlong:
         return CallResult(outcome=Outcome.CANCELED, detail="hung up")
@@ -284,3 +309,8 @@ def _hung_up(dial: Dial, *, overlong: bool) -> CallResult:
         outcome=Outcome.COMPLETED if answered else Outcome.FAILED,
         detail="hung up at the longest duration of a call",
     )
+
+
+_HELD: Final = CallResult(
+    outcome=Outcome.UNKNOWN, detail="the carrier didn't end the call when it was told to"
+)

@@ -17,6 +17,7 @@ import structlog
 import trio
 
 from batchcalls.carriers.base import Carrier
+from batchcalls.carriers.border import Border
 from batchcalls.clock import Clock
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.changes import (
@@ -80,6 +81,7 @@ class Engine:
         limits: EngineLimits = DEFAULT_LIMITS,
         timing: Timing = DEFAULT_TIMING,
     ) -> None:
+        borders = {name: Border(name, carrier) for name, carrier in carriers.items()}
         self.limits = limits
         self.hub = Hub()
         self.journal = Journal(store, clock=clock, run_sync=run_sync)
@@ -87,19 +89,21 @@ class Engine:
             server=Limit(
                 "server", slots=limits.max_concurrent_calls, rate=limits.max_calls_per_second
             ),
-            carriers=[_gate(name, carrier) for name, carrier in carriers.items()],
+            carriers=[_gate(name, border) for name, border in borders.items()],
         )
         self.store = store
-        self._carriers = carriers
+        self._carriers = borders
+        self._carriers_scope = trio.CancelScope()
+        self._carriers_closed = trio.Event()
         self._clock = clock
         self._run_sync = run_sync
         self._admission = Admission(
-            limits, carriers=carriers.keys(), journal=self.journal, clock=clock
+            limits, carriers=borders.keys(), journal=self.journal, clock=clock
         )
         self._stopping = False
         bell = Bell()
         self.dialer = Dialer(
-            carriers=carriers,
+            carriers=borders,
             dispatcher=self.dispatcher,
             journal=self.journal,
             clock=clock,
@@ -116,7 +120,7 @@ class Engine:
             bell=bell,
         )
         self._recovery = Recovery(
-            carriers=carriers,
+            carriers=borders,
             dispatcher=self.dispatcher,
             dialer=self.dialer,
             clock=clock,
@@ -146,7 +150,9 @@ class Engine:
         """
         open_dials = self._recover()
         async with trio.open_nursery() as nursery:
+            await nursery.start(self._run_carriers)
             nursery.start_soon(self.journal.run)
+            nursery.start_soon(self.dialer.give_up_held_calls)
             for dial in open_dials:
                 nursery.start_soon(self._recovery.settle, dial)
             nursery.start_soon(self.scheduler.run)
@@ -164,6 +170,28 @@ class Engine:
             while self.dispatcher.server.in_use:
                 await self.dialer.next_end()
         return self.dispatcher.server.in_use
+
+    async def close_carriers(self, timeout_s: float) -> None:
+        """Let go of the carriers: calls that are up go on where they can keep them.
+
+        One that isn't done in ``timeout_s`` seconds is left alone with it.
+        """
+        self._carriers_scope.cancel()
+        with trio.move_on_after(timeout_s) as deadline:
+            await self._carriers_closed.wait()
+        if deadline.cancelled_caught:
+            log.error("carriers_not_closed", timeout_s=timeout_s)
+
+    async def _run_carriers(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        with self._carriers_scope:
+            async with trio.open_nursery() as nursery:
+                async with trio.open_nursery() as starting:
+                    for border in self._carriers.values():
+                        starting.start_soon(nursery.start, border.run)
+                task_status.started()
+        self._carriers_closed.set()
 
     async def flush(self, timeout_s: float) -> None:
         """Wait until all that happened is durable, but no longer than ``timeout_s`` seconds."""

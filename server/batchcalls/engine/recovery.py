@@ -1,42 +1,46 @@
 """Recovery: what became of the calls that an earlier process left open.
 
 An intent without an outcome means that the phone may have rung, may be ringing, or never
-rang. Only the carrier can know. Its answer decides: still up, and the call keeps its slot
-until it ends; ended, and that is the outcome; not known, and the attempt ends unknown, for
-good, unless the batch names unknown among the outcomes to retry. Nobody is rung again on a
-guess.
+rang. Only the carrier can know. Each such call keeps its slot, and its carrier is asked to
+follow it to its end, which is its outcome. While a carrier can't say, it is asked again; the
+attempt ends unknown only when the carrier doesn't know it, for good, unless the batch names
+unknown among the outcomes to retry. Nobody is rung again on a guess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Final, TypeVar
 
 import structlog
 import trio
 
-from batchcalls.carriers.base import (
-    CallResult,
-    Carrier,
-    CarrierUnavailable,
-    Ended,
-    Lookup,
-    NotKnown,
-    StillUp,
-)
+from batchcalls.carriers.base import CallResult, Carrier, CarrierError, NotKnown
 from batchcalls.clock import Clock
 from batchcalls.core.dispatch import Dispatcher
 from batchcalls.core.lane import Dial, Lane
 from batchcalls.core.lifecycle import DialState
-from batchcalls.core.model import Outcome
-from batchcalls.engine.dialer import Dialer, Timing
+from batchcalls.core.model import Attempt, Outcome
+from batchcalls.engine.dialer import Dialer, Timing, hung_up
 from batchcalls.store.contract import OpenCall
 
-_POLL_S: Final = 1.0
-"""How often a carrier is asked about a call that is still up, or while it can't be reached."""
+_FIRST_DELAY_S: Final = 1.0
+_LONGEST_DELAY_S: Final = 30.0
+"""How soon, and in the end how seldom, a carrier that can't say is asked again."""
 
 _MIN_WAIT_S: Final = 60.0
-"""How long a carrier has to answer, even about a call that must be over by now."""
+"""How long a carrier has to tell even of a call that must be over by now."""
+
+_TELL_TIMEOUT_S: Final = 10.0
+"""How long a carrier has to tell how a call that it hung up has ended."""
+
+_NOT_KNOWN: Final = CallResult(
+    outcome=Outcome.UNKNOWN,
+    detail="the server stopped during the call, and the carrier doesn't know it",
+)
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -66,34 +70,42 @@ class Recovery:
         return dial
 
     async def settle(self, dial: Dial) -> None:
-        """Find out what became of the call, wait for its end if it is up, and record it."""
+        """Stay with the call to its end, and record it.
+
+        A call that must end, since its batch was hung up or it lasts too long, is hung up; for
+        how long a carrier may be deaf to that is the dialer's to say.
+        """
         assert dial.attempt is not None
-        result = CallResult(outcome=Outcome.UNKNOWN, detail="the server stopped during the call")
-        began = self._clock.to_monotonic(dial.attempt.start_time_us)
-        longest_s = self._timing.max_call_duration_s
-        with trio.move_on_at(max(began + longest_s, self._clock.now() + _MIN_WAIT_S)):
-            result = await self._wait_for_end(dial.attempt.attempt_id, dial) or result
-        log.info("call_recovered", outcome=result.outcome.value)
+        carrier, attempt_id = self._carriers[dial.lane.carrier.name], dial.attempt.attempt_id
+        deadline = self._deadline(dial.attempt)
+        with self._dialer.take_up(dial, deadline) as scope:
+            result = await self._follow(carrier, dial, attempt_id)
+        if scope.cancelled_caught:
+            await _insist(carrier.hang_up, attempt_id)
+            result = hung_up(dial, overlong=scope.deadline == deadline)
+            with trio.move_on_after(_TELL_TIMEOUT_S):
+                result = await self._follow(carrier, dial, attempt_id)
+        log.info("call_recovered", attempt_id=attempt_id, outcome=result.outcome.value)
         self._dialer.end(dial, result)
 
-    async def _wait_for_end(self, attempt_id: str, dial: Dial) -> CallResult | None:
-        carrier = self._carriers[dial.lane.carrier.name]
-        while True:
-            match await _look_up(carrier, attempt_id):
-                case Ended(result):
-                    return result
-                case NotKnown():
-                    return None
-                case StillUp():
-                    await trio.sleep(_POLL_S)
+    def _deadline(self, attempt: Attempt) -> float:
+        began = self._clock.to_monotonic(attempt.start_time_us)
+        longest_s = self._timing.max_call_duration_s
+        return max(began + longest_s, self._clock.now() + _MIN_WAIT_S)
+
+    async def _follow(self, carrier: Carrier, dial: Dial, attempt_id: str) -> CallResult:
+        report = partial(self._dialer.report, dial)
+        found = await _insist(carrier.follow, attempt_id, report)
+        return _NOT_KNOWN if isinstance(found, NotKnown) else found
 
 
-async def _look_up(carrier: Carrier, attempt_id: str) -> Lookup:
-    """What the carrier says; one that can't be reached may still have the call up."""
-    try:
-        return await carrier.lookup(attempt_id)
-    except CarrierUnavailable:
-        return StillUp()
-    except Exception:
-        log.exception("carrier_lookup_failed")
-        return NotKnown()
+async def _insist(ask: Callable[..., Awaitable[T]], *args: object) -> T:
+    """Ask until the carrier can say, less and less often."""
+    delay_s = _FIRST_DELAY_S
+    while True:
+        try:
+            return await ask(*args)
+        except CarrierError as error:
+            log.warning("carrier_cannot_say", detail=str(error), again_in_s=delay_s)
+        await trio.sleep(delay_s)
+        delay_s = min(2 * delay_s, _LONGEST_DELAY_S)

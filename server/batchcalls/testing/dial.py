@@ -20,6 +20,14 @@ from batchcalls.carriers.base import (
     OutboundCall,
     Progress,
 )
+from batchcalls.carriers.border import (
+    MAX_CALL_ID,
+    MAX_CODE,
+    MAX_DETAIL,
+    Unbelievable,
+    believed,
+    our_cancellation,
+)
 
 
 class BrokenContract(AssertionError):
@@ -40,13 +48,28 @@ def new_attempt_id() -> str:
     return next(_attempt_ids)
 
 
-class Dial:
-    """One ``place_call`` of ``call``, under an attempt id of its own."""
+def require_believable(result: object) -> CallResult:
+    """The result, when the border would let it through as it is."""
+    try:
+        clean = believed(result)
+    except Unbelievable as error:
+        raise BrokenContract(f"place_call must return a CallResult: {error}") from None
+    if clean != result:
+        raise BrokenContract(
+            f"texts must be UTF-8 without control characters, a carrier_call_id of at most "
+            f"{MAX_CALL_ID} characters, a carrier_code of {MAX_CODE}, a detail of {MAX_DETAIL}: "
+            f"not {result!r:.300}"
+        )
+    return clean
 
-    def __init__(self, carrier: Carrier, call: OutboundCall) -> None:
-        self.call = replace(call, attempt_id=new_attempt_id())
+
+class Dial:
+    """One ``place_call`` of ``call``, under ``attempt_id`` or one of its own."""
+
+    def __init__(self, carrier: Carrier, call: OutboundCall, *, attempt_id: str = "") -> None:
+        self.call = replace(call, attempt_id=attempt_id or new_attempt_id())
         self.result: CallResult | None = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.over = trio.Event()
         self._carrier = carrier
         self._scope = trio.CancelScope()
@@ -55,6 +78,11 @@ class Dial:
 
     def __repr__(self) -> str:
         return f"<Dial {self.ending if self.over.is_set() else 'running'}>"
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether ``place_call`` promised that no phone rang."""
+        return isinstance(self.error, CarrierThrottled | CarrierUnavailable)
 
     @property
     def ending(self) -> str:
@@ -66,7 +94,9 @@ class Dial:
         try:
             with self._scope:
                 self.result = await self._carrier.place_call(self.call, self._report)
-        except Exception as error:  # noqa: BLE001 - whatever a carrier raises is what we check
+        except BaseException as error:
+            if our_cancellation(error) is not None:
+                raise
             self.error = error
         finally:
             self.over.set()
@@ -84,9 +114,9 @@ class Dial:
     async def finish(self, *, within_s: float) -> CallResult:
         """Wait for the end of the call, which must be a result."""
         await self.wait_over(within_s=within_s)
-        if not isinstance(self.result, CallResult):
+        if self.error is not None:
             raise BrokenContract(f"place_call must return a CallResult: it {self.ending}")
-        return self.result
+        return require_believable(self.result)
 
     async def hang_up(self, *, within_s: float) -> None:
         """Cancel the call, which must be up, and must end by that and in time."""
@@ -104,6 +134,17 @@ class Dial:
                 f"a cancelled place_call must let the cancellation through: it {self.ending}"
             )
 
+    def require_silence(self, why: str) -> None:
+        """Nothing was told of the call that only a dialed one can tell."""
+        if self._progress:
+            raise BrokenContract(f"{why}: place_call reported {self._progress[0]!r}")
+
+    def require_undialed(self, why: str) -> None:
+        """Nothing was told of the call, and it is over."""
+        self.require_silence(why)
+        if not self.over.is_set():
+            raise BrokenContract(f"{why}: place_call is still running")
+
     def require_up(self) -> None:
         """The call isn't over yet."""
         if self.over.is_set():
@@ -119,8 +160,7 @@ class Dial:
             raise BrokenContract(self._complaint)
 
     def _require_honest_refusal(self) -> None:
-        refused = isinstance(self.error, CarrierThrottled | CarrierUnavailable)
-        if refused and self._progress:
+        if self.is_refused and self._progress:
             raise BrokenContract(
                 "throttled and unavailable promise that the phone did not ring: after reporting "
                 f"{self._progress[0]!r}, place_call {self.ending}"

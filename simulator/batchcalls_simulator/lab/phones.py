@@ -2,7 +2,7 @@
 
 A ``PhoneNetwork`` wraps simulators. Each server gets a ``Line`` of its own, a carrier like any
 other: hanging up ends the call, but when the server dies the call goes on, and the next
-server finds it by ``lookup``. The ``Checker`` sees every phone from outside.
+server follows it by its attempt id. The ``Checker`` sees every phone from outside.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from batchcalls.carriers.base import (
     CarrierLimits,
     CarrierThrottled,
     CarrierUnavailable,
-    Lookup,
     NotKnown,
     OutboundCall,
     Progress,
@@ -95,14 +94,19 @@ class PhoneNetwork:
         self._dialed.setdefault(call.attempt_id, simulator)
         self._nursery.start_soon(self._live, phone_call, simulator)
 
-    async def lookup(self, attempt_id: str) -> Lookup:
-        """What the network knows of a dial."""
-        simulator = self._dialed.get(attempt_id, self._calm if self._is_calm else self._wild)
-        found = await simulator.lookup(attempt_id)
+    async def follow(self, attempt_id: str, report: Report) -> CallResult | NotKnown:
+        """Wait for the end of a dial, as far as the network knows of it."""
         if not self._is_calm and self._random.random() < self._faults.forgetful_rate:
             self._checker.disowned(attempt_id)
             return NotKnown()
-        return found
+        return await self._simulator_of(attempt_id).follow(attempt_id, report)
+
+    async def hang_up(self, attempt_id: str) -> None:
+        """End a dial, whoever made it."""
+        await self._simulator_of(attempt_id).hang_up(attempt_id)
+
+    def _simulator_of(self, attempt_id: str) -> SimulatorCarrier:
+        return self._dialed.get(attempt_id, self._calm if self._is_calm else self._wild)
 
     def tell(self, phone_call: PhoneCall) -> CallResult:
         """The end of a call as the server hears it."""
@@ -142,6 +146,14 @@ class Line(Carrier):
     def __repr__(self) -> str:
         return f"<Line of {self._process!r} into {self._network!r}>"
 
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """When it ends, let the calls that are up go on."""
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._hangs_up = False
+
     async def place_call(self, call: OutboundCall, report: Report) -> CallResult:
         """Dial and wait for the end; cancelling hangs up, unless the server is dead."""
         await self._process.passes(Moment.BEFORE_DIAL)
@@ -155,11 +167,10 @@ class Line(Carrier):
                 await phone_call.hang_up()
         return self._network.tell(phone_call)
 
-    async def lookup(self, attempt_id: str) -> Lookup:
+    async def follow(self, attempt_id: str, report: Report) -> CallResult | NotKnown:
         """Ask the network."""
-        return await self._network.lookup(attempt_id)
+        return await self._network.follow(attempt_id, report)
 
-    async def aclose(self) -> None:
-        """Let the calls that are up go on."""
-        self._hangs_up = False
-        await trio.lowlevel.checkpoint()
+    async def hang_up(self, attempt_id: str) -> None:
+        """Tell the network."""
+        await self._network.hang_up(attempt_id)

@@ -248,7 +248,7 @@ class World:
         engine.listen(watcher)
         async with trio.open_nursery() as nursery:
             await nursery.start(engine.run)
-            nursery.start_soon(self._meet_doom, process, engine, lines)
+            nursery.start_soon(self._meet_doom, process, engine)
             for reader in self._readers:
                 nursery.start_soon(reader.read, HubSource(engine))
             async with trio.open_nursery() as users:
@@ -276,13 +276,12 @@ class World:
             limits=self.scenario.limits,
         )
 
-    async def _meet_doom(self, process: Process, engine: Engine, lines: dict[str, Line]) -> None:
+    async def _meet_doom(self, process: Process, engine: Engine) -> None:
         if await process.reach_its_time() is Moment.DRAIN:
             engine.hub.close()
             await engine.drain(_DRAIN_S)
             await engine.flush(_DRAIN_S)
-            for line in lines.values():
-                await line.aclose()
+            await engine.close_carriers(_DRAIN_S)
         process.crash()
 
     def _finished(self) -> bool:

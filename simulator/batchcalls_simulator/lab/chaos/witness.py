@@ -15,15 +15,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import trio
+
 from batchcalls.carriers.base import (
     CallResult,
     Carrier,
     CarrierOptionError,
-    Lookup,
+    NotKnown,
     OutboundCall,
     Progress,
 )
-from batchcalls.carriers.remote import create as create_remote
+from batchcalls.carriers.process.carrier import create as create_process
 from batchcalls.core.model import parse_call_id
 
 NAME: Final = "witnessed"
@@ -61,6 +63,13 @@ class Witness(Carrier):
     def __repr__(self) -> str:
         return f"<Witness of {self._carrier!r}>"
 
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Let the carrier live; in the end, let the database go."""
+        try:
+            await self._carrier.run(task_status=task_status)
+        finally:
+            self._database.close()
+
     async def place_call(
         self, call: OutboundCall, report: Callable[[Progress], None]
     ) -> CallResult:
@@ -81,14 +90,15 @@ class Witness(Carrier):
         assert parsed is not None, "the server made the id"
         return self._database.execute(_INTENT, (*parsed, dial)).fetchone() is not None
 
-    async def lookup(self, attempt_id: str) -> Lookup:
-        """What the carrier knows of a dial."""
-        return await self._carrier.lookup(attempt_id)
+    async def follow(
+        self, attempt_id: str, report: Callable[[Progress], None]
+    ) -> CallResult | NotKnown:
+        """Follow the call."""
+        return await self._carrier.follow(attempt_id, report)
 
-    async def aclose(self) -> None:
-        """Let the carrier and the database go."""
-        self._database.close()
-        await self._carrier.aclose()
+    async def hang_up(self, attempt_id: str) -> None:
+        """End the call."""
+        await self._carrier.hang_up(attempt_id)
 
 
 def create(options: Mapping[str, object]) -> Witness:
@@ -103,7 +113,7 @@ def create(options: Mapping[str, object]) -> Witness:
         database = Path(str(rest.pop(DATABASE_OPTION)))
     except (KeyError, ValueError) as error:
         raise CarrierOptionError(f"the witness needs a file and a database: {error}") from None
-    return Witness(create_remote(rest), pipe=pipe, database=database)
+    return Witness(create_process(rest), pipe=pipe, database=database)
 
 
 def register(folder: Path) -> None:

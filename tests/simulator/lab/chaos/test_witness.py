@@ -8,6 +8,7 @@ from importlib.metadata import DistributionFinder, MetadataPathFinder
 from pathlib import Path
 
 import pytest
+import trio
 
 from batchcalls.carriers.base import CarrierOptionError, OutboundCall
 from batchcalls.core.model import Outcome
@@ -46,10 +47,12 @@ async def test_a_dial_is_noted_with_what_the_database_had(
     database_with_intent(tmp_path / "some.db", dial=1)
     reading, writing = os.pipe()
     carrier = witness.Witness(create_simulator(QUICK), pipe=writing, database=tmp_path / "some.db")
-    for dial in (1, 2):
-        result = await carrier.place_call(outbound(dial), lambda progress: None)
-        assert result.outcome is Outcome.COMPLETED
-    await carrier.aclose()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(carrier.run)
+        for dial in (1, 2):
+            result = await carrier.place_call(outbound(dial), lambda progress: None)
+            assert result.outcome is Outcome.COMPLETED
+        nursery.cancel_scope.cancel()
     os.close(writing)
     with os.fdopen(reading, "rb") as told:
         first, second = read_launches(told.read().splitlines())

@@ -6,18 +6,17 @@ import pytest
 
 from batchcalls.carriers.base import (
     CallResult,
-    Ended,
-    Lookup,
     NotKnown,
     OutboundCall,
     Progress,
-    StillUp,
 )
-from batchcalls.carriers.remote_messages import (
+from batchcalls.carriers.process.messages import (
     PROGRESS_VALUES,
     PROGRESS_WORDS,
-    lookup_from_proto,
-    lookup_to_proto,
+    Found,
+    StillUp,
+    found_from_proto,
+    found_to_proto,
     outbound_call_from_proto,
     outbound_call_to_proto,
     result_from_proto,
@@ -64,15 +63,15 @@ def test_an_end_that_cannot_be_one_is_unknown(outcome: outcome_pb2.Outcome.Value
     assert result_from_proto(message).outcome is Outcome.UNKNOWN
 
 
-@pytest.mark.parametrize("found", [StillUp(), Ended(BUSY), NotKnown()])
-def test_a_lookup_is_answered_over_the_wire(found: Lookup) -> None:
+@pytest.mark.parametrize("found", [StillUp(), BUSY, NotKnown()])
+def test_a_lookup_is_answered_over_the_wire(found: Found) -> None:
     """Each of the three answers comes back as itself."""
-    assert lookup_from_proto(lookup_to_proto(found)) == found
+    assert found_from_proto(found_to_proto(found)) == found
 
 
 def test_an_empty_answer_is_no_knowledge() -> None:
     """A carrier that says nothing of a call doesn't know it."""
-    assert lookup_from_proto(messages.LookUpResponse()) == NotKnown()
+    assert found_from_proto(messages.LookUpResponse()) == NotKnown()
 
 
 def test_progress_has_the_same_words_in_proto_and_code() -> None:

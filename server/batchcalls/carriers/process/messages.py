@@ -5,15 +5,9 @@ What a peer leaves out, or a newer one says, becomes the value that promises the
 
 from __future__ import annotations
 
-from batchcalls.carriers.base import (
-    CallResult,
-    Ended,
-    Lookup,
-    NotKnown,
-    OutboundCall,
-    Progress,
-    StillUp,
-)
+from dataclasses import dataclass
+
+from batchcalls.carriers.base import CallResult, NotKnown, OutboundCall, Progress
 from batchcalls.core.model import Outcome
 from batchcalls.v1 import carrier_service_pb2 as messages
 from batchcalls.wire.spec import duration_s, set_duration
@@ -23,6 +17,15 @@ PROGRESS_VALUES = {
     word: messages.CallProgress.Value(f"CALL_PROGRESS_{word.name}") for word in Progress
 }
 PROGRESS_WORDS = {int(value): word for word, value in PROGRESS_VALUES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class StillUp:
+    """LookUp: the call is under way; ask again."""
+
+
+Found = CallResult | StillUp | NotKnown
+"""What LookUp tells of a dial."""
 
 
 def outbound_call_to_proto(call: OutboundCall) -> messages.PlaceCallRequest:
@@ -81,23 +84,23 @@ def result_from_proto(message: messages.CallResult) -> CallResult:
     )
 
 
-def lookup_to_proto(found: Lookup) -> messages.LookUpResponse:
+def found_to_proto(found: Found) -> messages.LookUpResponse:
     """The answer that tells what was ``found``."""
     match found:
         case StillUp():
             return messages.LookUpResponse(still_up=messages.CallStillUp())
-        case Ended(result):
-            return messages.LookUpResponse(ended=result_to_proto(result))
+        case CallResult():
+            return messages.LookUpResponse(ended=result_to_proto(found))
         case NotKnown():
             return messages.LookUpResponse(not_known=messages.CallNotKnown())
 
 
-def lookup_from_proto(message: messages.LookUpResponse) -> Lookup:
+def found_from_proto(message: messages.LookUpResponse) -> Found:
     """What an answer tells."""
     match message.WhichOneof("state"):
         case "still_up":
             return StillUp()
         case "ended":
-            return Ended(result_from_proto(message.ended))
+            return result_from_proto(message.ended)
         case _:
             return NotKnown()

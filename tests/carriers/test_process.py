@@ -12,16 +12,15 @@ import trio
 import trio.testing
 
 from batchcalls.carriers.base import (
+    CallResult,
     CarrierError,
     CarrierThrottled,
     CarrierUnavailable,
-    Ended,
     OutboundCall,
     Progress,
-    StillUp,
 )
 from batchcalls.carriers.loader import load_carrier
-from batchcalls.carriers.remote import RemoteCarrier, create
+from batchcalls.carriers.process.carrier import ProcessCarrier, create
 from batchcalls.core.model import Outcome
 from batchcalls.testing import check_carrier
 from tests.carriers import fake_carrier
@@ -67,19 +66,25 @@ def call(phone_number: str) -> OutboundCall:
 
 
 @asynccontextmanager
-async def connected(to: CarrierProcess) -> AsyncIterator[RemoteCarrier]:
-    carrier = create({"address": to.address})
-    try:
+async def connected(to: CarrierProcess) -> AsyncIterator[ProcessCarrier]:
+    async with running(create({"address": to.address})) as carrier:
         yield carrier
-    finally:
-        await carrier.aclose()
+
+
+@asynccontextmanager
+async def running(carrier: ProcessCarrier) -> AsyncIterator[ProcessCarrier]:
+    """The carrier with its ``run`` around, which is cancelled alone in the end."""
+    async with trio.open_nursery() as nursery:
+        await nursery.start(carrier.run)
+        yield carrier
+        nursery.cancel_scope.cancel()
 
 
 def ignore(progress: Progress) -> None:
     """For calls whose progress nobody asks about."""
 
 
-async def answered(carrier: RemoteCarrier, dialed: OutboundCall, nursery: trio.Nursery) -> None:
+async def answered(carrier: ProcessCarrier, dialed: OutboundCall, nursery: trio.Nursery) -> None:
     """Have it placed, and return when somebody has answered."""
     there = trio.Event()
 
@@ -92,14 +97,19 @@ async def answered(carrier: RemoteCarrier, dialed: OutboundCall, nursery: trio.N
         await there.wait()
 
 
-async def ended(carrier: RemoteCarrier, attempt_id: str) -> Outcome:
+async def ended(carrier: ProcessCarrier, attempt_id: str) -> Outcome:
     """How a call ended, once it has."""
     with trio.fail_after(WAIT_S):
-        while True:
-            found = await carrier.lookup(attempt_id)
-            if isinstance(found, Ended):
-                return found.result.outcome
-            await trio.sleep(0.01)
+        found = await carrier.follow(attempt_id, ignore)
+    assert isinstance(found, CallResult)
+    return found.outcome
+
+
+async def is_up(carrier: ProcessCarrier, attempt_id: str) -> bool:
+    """Whether the carrier follows the call for a while, without an end."""
+    with trio.move_on_after(0.2) as patience:
+        await carrier.follow(attempt_id, ignore)
+    return patience.cancelled_caught
 
 
 @with_grpc_loop
@@ -125,35 +135,52 @@ async def test_a_call_is_told_as_it_goes(simulator: CarrierProcess) -> None:
         assert result.outcome is Outcome.COMPLETED
         assert result.carrier_call_id == f"sim_{dialed.attempt_id}"
         assert result.carrier_code == "200"
-        assert await carrier.lookup(dialed.attempt_id) == Ended(result)
+        assert await carrier.follow(dialed.attempt_id, ignore) == result
 
 
 @with_grpc_loop
 async def test_a_call_that_nobody_follows_goes_on(simulator: CarrierProcess) -> None:
-    """After ``aclose``, cancelling hangs up nothing: another process finds the call up."""
+    """After ``run``, cancelling hangs up nothing: another process finds the call up."""
     dialed = call(ENDLESS)
     async with trio.open_nursery() as nursery:
         async with connected(simulator) as carrier:
             await answered(carrier, dialed, nursery)
         nursery.cancel_scope.cancel()
     async with connected(simulator) as another:
-        assert await another.lookup(dialed.attempt_id) == StillUp()
+        assert await is_up(another, dialed.attempt_id)
         with pytest.raises(CarrierUnavailable, match="closed"):
-            await carrier.lookup(dialed.attempt_id)
+            await carrier.follow(dialed.attempt_id, ignore)
+
+
+@with_grpc_loop
+async def test_a_call_of_an_earlier_process_is_hung_up(simulator: CarrierProcess) -> None:
+    """Whoever placed it: who follows it hears how it ended, and what isn't known is barred."""
+    dialed = call(ENDLESS)
+    async with trio.open_nursery() as nursery:
+        async with connected(simulator) as carrier:
+            await answered(carrier, dialed, nursery)
+        nursery.cancel_scope.cancel()
+    async with connected(simulator) as another:
+        await another.hang_up(dialed.attempt_id)
+        assert await ended(another, dialed.attempt_id) is Outcome.CANCELED
+        barred = call(COMPLETES)
+        await another.hang_up(barred.attempt_id)
+        assert (await another.place_call(barred, ignore)).outcome is Outcome.CANCELED
 
 
 @with_grpc_loop
 async def test_a_hang_up_under_way_is_finished_before_closing() -> None:
-    """A call that was cancelled before ``aclose`` is over after it, however slow the carrier."""
+    """A call that was cancelled before ``run`` is over after it, however slow the carrier."""
     with running_simulator() as simulator:
         dialed, carrier = call(ENDLESS), create({"address": simulator.address})
         async with trio.open_nursery() as closing, trio.open_nursery() as nursery:
+            await closing.start(carrier.run)
             await answered(carrier, dialed, nursery)
             simulator.freeze()
             nursery.cancel_scope.cancel()
             with trio.CancelScope(shield=True):
                 await trio.testing.wait_all_tasks_blocked()
-                closing.start_soon(carrier.aclose)
+                closing.cancel_scope.cancel()
                 await trio.testing.wait_all_tasks_blocked()
                 assert closing.child_tasks, "it waits"
                 simulator.thaw()
@@ -164,25 +191,24 @@ async def test_a_hang_up_under_way_is_finished_before_closing() -> None:
 @with_grpc_loop
 async def test_nothing_there_is_unavailable() -> None:
     """Without a connection nothing was sent, so the call may be dialed again."""
-    carrier = create({"address": f"127.0.0.1:{closed_port()}", "connect_timeout_s": "0.1"})
-    with pytest.raises(CarrierUnavailable, match="can't reach"):
-        await carrier.place_call(call(COMPLETES), ignore)
-    with pytest.raises(CarrierUnavailable, match="UNAVAILABLE"):
-        await carrier.lookup("attempt_1_0_1")
-    await carrier.aclose()
+    address = f"127.0.0.1:{closed_port()}"
+    async with running(create({"address": address, "connect_timeout_s": "0.1"})) as carrier:
+        with pytest.raises(CarrierUnavailable, match="can't reach"):
+            await carrier.place_call(call(COMPLETES), ignore)
+        with pytest.raises(CarrierUnavailable, match="UNAVAILABLE"):
+            await carrier.follow("attempt_1_0_1", ignore)
 
 
 @with_grpc_loop
 async def test_closing_ends_the_wait_for_a_connection() -> None:
     """A dial that hasn't left yet never will."""
     carrier = create({"address": f"127.0.0.1:{closed_port()}"})
-    async with trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery, running(carrier):
         nursery.start_soon(expect_closed, carrier)
         await trio.testing.wait_all_tasks_blocked()
-        await carrier.aclose()
 
 
-async def expect_closed(carrier: RemoteCarrier) -> None:
+async def expect_closed(carrier: ProcessCarrier) -> None:
     with pytest.raises(CarrierUnavailable, match="closed"):
         await carrier.place_call(call(COMPLETES), ignore)
 
@@ -238,41 +264,39 @@ async def test_a_refusal_with_its_details_is_believed(fake: CarrierProcess) -> N
 @with_grpc_loop
 async def test_a_carrier_that_crashes_takes_its_calls_with_it() -> None:
     """The one that comes back knows nothing, and nothing is promised."""
-    with running_simulator() as simulator:
-        carrier = create({"address": simulator.address})
-        with pytest.RaisesGroup(pytest.RaisesExc(CarrierError, match="doesn't know")):
-            async with trio.open_nursery() as nursery:
-                await answered(carrier, call(ENDLESS), nursery)
-                simulator.kill()
-                with running_simulator(port=simulator.port):
-                    await trio.sleep_forever()
-        await carrier.aclose()
+    unknown = pytest.RaisesExc(CarrierError, match="doesn't know")
+    with running_simulator() as simulator, pytest.RaisesGroup(unknown):
+        async with trio.open_nursery() as nursery:
+            carrier = create({"address": simulator.address})
+            await nursery.start(carrier.run)
+            await answered(carrier, call(ENDLESS), nursery)
+            simulator.kill()
+            with running_simulator(port=simulator.port):
+                await trio.sleep_forever()
 
 
 @with_grpc_loop
 async def test_a_frozen_carrier_delays_the_end_and_changes_nothing() -> None:
     """A carrier that doesn't answer for a while is waited for, and nothing is dialed again."""
+    results = []
+
+    async def place(dialed: OutboundCall) -> None:
+        results.append(await carrier.place_call(dialed, ignore))
+
     with running_simulator(talk_time="0.2") as simulator:
-        carrier = create({"address": simulator.address})
-        results = []
-
-        async def place(dialed: OutboundCall) -> None:
-            results.append(await carrier.place_call(dialed, ignore))
-
-        async with trio.open_nursery() as nursery:
+        async with connected(simulator) as carrier, trio.open_nursery() as nursery:
             nursery.start_soon(place, call(COMPLETES))
             await answered(carrier, call(COMPLETES), nursery)
             simulator.freeze()
             nursery.start_soon(place, call(COMPLETES))
             await trio.testing.wait_all_tasks_blocked()
             simulator.thaw()
-        assert [result.outcome for result in results] == [Outcome.COMPLETED] * 2
-        await carrier.aclose()
+    assert [result.outcome for result in results] == [Outcome.COMPLETED] * 2
 
 
 def test_it_is_installed_as_grpc() -> None:
     """The built-in carrier comes in by the door of everyone's carrier."""
-    assert isinstance(load_carrier("grpc", {"address": "localhost:1"}), RemoteCarrier)
+    assert isinstance(load_carrier("grpc", {"address": "localhost:1"}), ProcessCarrier)
 
 
 def closed_port() -> int:

@@ -1,6 +1,6 @@
 """The connection to a carrier's process: the gRPC half of the carrier ``grpc``.
 
-Its coroutines run in asyncio, where grpc.aio lives; ``remote`` calls them from trio. It says
+Its coroutines run in asyncio, where grpc.aio lives; ``carrier`` calls them from trio. It says
 what came over the wire, and decides nothing: neither when to ask again nor when to hang up.
 """
 
@@ -18,17 +18,17 @@ from batchcalls.carriers.base import (
     CallResult,
     CarrierError,
     CarrierUnavailable,
-    Lookup,
     OutboundCall,
     Progress,
 )
-from batchcalls.carriers.remote_messages import (
+from batchcalls.carriers.process.messages import (
     PROGRESS_WORDS,
-    lookup_from_proto,
+    Found,
+    found_from_proto,
     outbound_call_to_proto,
     result_from_proto,
 )
-from batchcalls.carriers.remote_refusal import promise
+from batchcalls.carriers.process.refusal import promise
 from batchcalls.client.channel import CHANNEL_OPTIONS
 from batchcalls.v1 import carrier_service_pb2 as messages
 from batchcalls.v1.carrier_service_pb2_grpc import CarrierServiceStub
@@ -110,7 +110,7 @@ class CarrierLink:
             telling.cancel()
         return None
 
-    async def look_up(self, attempt_id: str) -> Lookup:
+    async def look_up(self, attempt_id: str) -> Found:
         """What the carrier knows of a call.
 
         Raises:
@@ -120,7 +120,7 @@ class CarrierLink:
         _, stub = self._open()
         try:
             request = messages.LookUpRequest(attempt_id=attempt_id)
-            return lookup_from_proto(await stub.LookUp(request, timeout=_ANSWER_TIMEOUT_S))
+            return found_from_proto(await stub.LookUp(request, timeout=_ANSWER_TIMEOUT_S))
         except grpc.aio.AioRpcError as error:
             raise _failure(error) from error
 
@@ -135,8 +135,9 @@ class CarrierLink:
 
     async def close(self) -> None:
         """Close the channel, and so cancel what is under way on it."""
-        if self._opened is not None:
-            await self._opened[0].close()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened[0].close()
 
     def _open(self) -> tuple[grpc.aio.Channel, CarrierServiceAsyncStub]:
         if self._opened is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchcalls.carriers.base import CarrierLimits, CarrierOptionError, NumberPolicy
-from batchcalls.carriers.remote_options import read_options
+from batchcalls.carriers.process.options import read_options
 
 
 def test_the_address_is_enough() -> None:

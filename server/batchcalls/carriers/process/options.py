@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from batchcalls.carriers.base import CarrierLimits, CarrierOptionError, NumberPolicy
 
 
-class RemoteOptions(BaseModel):
+class ProcessOptions(BaseModel):
     """Where the carrier's process is, and what its contract allows.
 
     ``address`` is ``HOST:PORT`` or ``unix:PATH``, required. ``max_concurrent_calls`` and
@@ -38,14 +38,14 @@ class RemoteOptions(BaseModel):
         )
 
 
-def read_options(values: Mapping[str, object]) -> RemoteOptions:
+def read_options(values: Mapping[str, object]) -> ProcessOptions:
     """The options that a command line (all text) or a TOML table spells.
 
     Raises:
       CarrierOptionError: one is missing, unknown, can't be read, or is out of range.
     """
     try:
-        return RemoteOptions.model_validate(dict(values))
+        return ProcessOptions.model_validate(dict(values))
     except ValidationError as error:
         problems = (f"option {_name(p['loc'])}: {p['msg']}" for p in error.errors())
         raise CarrierOptionError("; ".join(problems)) from None

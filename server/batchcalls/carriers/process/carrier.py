@@ -4,8 +4,8 @@ It keeps the seam's contract over a wire that may break at any moment. What is c
 there is a connection nothing was sent, and a refusal with its details promises that no phone
 rang. After that nothing promises anything, and a call is never placed again: the carrier is
 asked what became of it, for as long as the caller waits, and where it doesn't know, nobody
-does. Calls go on at the carrier whatever happens to this process; only cancelling a call that
-this process follows, before ``aclose``, hangs up.
+does. Calls go on at the carrier whatever happens to this process; only a call that this process
+placed, and that is cancelled while ``run`` isn't, is hung up.
 
 It keeps no call and no connection but one, and counts no limits.
 """
@@ -24,15 +24,13 @@ from batchcalls.carriers.base import (
     Carrier,
     CarrierError,
     CarrierUnavailable,
-    Ended,
-    Lookup,
     NotKnown,
     OutboundCall,
     Progress,
-    StillUp,
 )
-from batchcalls.carriers.remote_link import CarrierLink
-from batchcalls.carriers.remote_options import RemoteOptions, read_options
+from batchcalls.carriers.process.link import CarrierLink
+from batchcalls.carriers.process.messages import Found, StillUp
+from batchcalls.carriers.process.options import ProcessOptions, read_options
 from batchcalls.errors import Unavailable
 
 HANG_UP_TIMEOUT_S: Final = 5.0
@@ -47,22 +45,35 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class RemoteCarrier(Carrier):
+class ProcessCarrier(Carrier):
     """Places calls through the process at ``options.address``.
 
     It runs where ``bridge.in_asyncio`` does: in a server, or under trio-asyncio.
     """
 
-    def __init__(self, options: RemoteOptions) -> None:
+    def __init__(self, options: ProcessOptions) -> None:
         self.options = options
         self.limits = options.limits
         self._link = CarrierLink(options.address)
-        self._closed = False
+        self._closed = True
         self._hanging_up = 0
         self._hung_up = trio.lowlevel.ParkingLot()
 
     def __repr__(self) -> str:
-        return f"<RemoteCarrier {'closed' if self._closed else 'open'} {self._link!r}>"
+        return f"<ProcessCarrier {'closed' if self._closed else 'open'} {self._link!r}>"
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hold the connection. In the end, finish the hang-ups under way; calls go on."""
+        self._closed = False
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._closed = True
+            with trio.CancelScope(shield=True):  # a hang-up is given up in time
+                while self._hanging_up:
+                    await self._hung_up.park()
+                await in_asyncio(self._link.close)
 
     async def place_call(
         self, call: OutboundCall, report: Callable[[Progress], None]
@@ -71,8 +82,7 @@ class RemoteCarrier(Carrier):
 
         Raises:
           CarrierThrottled: the carrier has no room.
-          CarrierUnavailable: it can't be reached, or says that it is down, or ``aclose`` was
-            called before.
+          CarrierUnavailable: it can't be reached, or says that it is down, or ``run`` is over.
           CarrierError: it doesn't know what became of the call.
         """
         await self._connect()
@@ -84,25 +94,35 @@ class RemoteCarrier(Carrier):
                 await self._hang_up(call.attempt_id)
             raise
 
-    async def lookup(self, attempt_id: str) -> Lookup:
-        """What the carrier knows of a dial.
+    async def follow(
+        self,
+        attempt_id: str,
+        report: Callable[[Progress], None],  # noqa: ARG002  # there is nothing to report
+    ) -> CallResult | NotKnown:
+        """Ask about a dial each second for as long as it is up. It reports nothing.
 
         Raises:
-          CarrierUnavailable: it can't be reached or can't say now, or ``aclose`` was called.
+          CarrierUnavailable: it can't be reached or can't say now, or ``run`` is over.
           CarrierError: it refuses to say.
         """
+        while True:
+            found = await self._look_up(attempt_id)
+            if not isinstance(found, StillUp):
+                return found
+            await trio.sleep(_STILL_UP_DELAY_S)
+
+    async def hang_up(self, attempt_id: str) -> None:
+        """Have the call ended; raises as ``follow`` does."""
+        self._require_open()
+        await self._ask(self._link.hang_up, attempt_id)
+        self._require_open()
+
+    async def _look_up(self, attempt_id: str) -> Found:
         self._require_open()
         found = await self._ask(self._link.look_up, attempt_id)
         if found is None:
             raise CarrierUnavailable("the carrier is closed")
         return found
-
-    async def aclose(self) -> None:
-        """Finish the hang-ups under way, then let go of the connection; calls go on. Idempotent."""
-        self._closed = True
-        while self._hanging_up:
-            await self._hung_up.park()
-        await in_asyncio(self._link.close)
 
     def _require_open(self) -> None:
         if self._closed:
@@ -121,7 +141,7 @@ class RemoteCarrier(Carrier):
     async def _ask(
         self, function: Callable[..., Coroutine[Any, Any, T]], *args: object
     ) -> T | None:
-        """Use the link; None where ``aclose`` took it away meanwhile."""
+        """Use the link; None where the end of ``run`` took it away."""
         try:
             return await in_asyncio(function, *args)
         except Unavailable:
@@ -132,14 +152,14 @@ class RemoteCarrier(Carrier):
         delay_s = _FIRST_DELAY_S
         while True:
             try:
-                found = await self.lookup(attempt_id)
+                found = await self._look_up(attempt_id)
             except CarrierUnavailable:
                 await trio.sleep(delay_s)
                 delay_s = min(delay_s * 2, _LONGEST_DELAY_S)
                 continue
             match found:
-                case Ended(result):
-                    return result
+                case CallResult():
+                    return found
                 case NotKnown():
                     raise CarrierError("the carrier doesn't know what became of the call")
                 case StillUp():
@@ -168,10 +188,10 @@ class RemoteCarrier(Carrier):
                 await trio.sleep(_FIRST_DELAY_S)
 
 
-def create(options: Mapping[str, object]) -> RemoteCarrier:
+def create(options: Mapping[str, object]) -> ProcessCarrier:
     """The factory behind the entry point ``grpc``.
 
     Raises:
       CarrierOptionError: an option is missing, unknown, can't be read, or is out of range.
     """
-    return RemoteCarrier(read_options(options))
+    return ProcessCarrier(read_options(options))
