@@ -21,7 +21,7 @@ from typing import Any, Final
 import structlog
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
 
-from batchcalls.bridge import GuestTrio, run_in_thread
+from batchcalls.bridge import GuestTrio, LeftBehind, run_in_thread
 from batchcalls.carriers.base import Carrier, CarrierError
 from batchcalls.carriers.loader import load_carrier
 from batchcalls.clock import Clock
@@ -53,8 +53,11 @@ of them, again and again, took a third of the time of its conversion and held ev
 80 ms at a time; so it is 20 ms.
 """
 
-_CLOSE_TIMEOUT_S: Final = 10.0
-"""How long carriers may take to let go, and again everything to end that was cancelled."""
+_CLOSE_TIMEOUT_S: Final = 7.0
+"""How long carriers may take to let go: the hang-ups that are under way have 5 s."""
+
+_END_TIMEOUT_S: Final = 3.0
+"""How long everything may take to end that was cancelled in the end."""
 
 _RPC_GRACE_S: Final = 1.0
 _LAG_INTERVAL_S: Final = 0.25
@@ -69,6 +72,9 @@ CANNOT_START: Final = (
     UnsupportedDatabase,
 )
 """What keeps a server from starting, for a reason that its operator can do something about."""
+
+CANNOT_STOP: Final = (LeftBehind,)
+"""What is left when all is written down and closed, and a carrier goes on nevertheless."""
 
 log = structlog.get_logger()
 
@@ -97,14 +103,14 @@ class App:
           DatabaseInUse, StoreFailure, UnsupportedDatabase: the store can't be opened.
           CarrierLoadError, CarrierOptionError: the carrier can't be built.
           OSError: an address can't be bound.
-          LeftBehind: everything is written down and closed, but a carrier doesn't let go.
+          LeftBehind: all is written down and closed, but a carrier doesn't let go.
         """
         self._listen_to_signals()
         collect_garbage_seldom()
         store = SqlStore.open(self._settings.database)
         try:
             carrier = load_carrier(self._settings.carrier, self._settings.carrier_options)
-            async with GuestTrio(patience_s=_CLOSE_TIMEOUT_S) as guest:
+            async with GuestTrio(patience_s=_END_TIMEOUT_S) as guest:
                 await self._serve(store, carrier, guest)
         finally:
             store.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -10,6 +12,7 @@ import pytest
 
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1.outcome_pb2 import OUTCOME_COMPLETED, OUTCOME_UNKNOWN
+from tests.system import clinging_carrier
 from tests.system.asking import (
     NOT_SERVING,
     calls_of,
@@ -19,7 +22,25 @@ from tests.system.asking import (
     wait_for_calls_up,
 )
 from tests.system.requests import ENDLESS, batch, numbers
-from tests.system.server import WAIT_S, Place, eventually, running_server
+from tests.system.server import BATCHCALLS, WAIT_S, Place, eventually, running_server
+
+CARRIER_PATIENCE_S = 10
+"""How long a carrier gets to close, and then to end what was cancelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClingingPlace(Place):
+    """Where a server lives whose carrier never lets go."""
+
+    @property
+    def command(self) -> list[str]:
+        config = self.folder / "batchcalls.toml"
+        config.write_text(self.settings)
+        database = f"sqlite:///{self.folder / 'batchcalls.db'}"
+        return [
+            *(*BATCHCALLS, "serve", "--config", str(config), "--listen", self.listen),
+            *("--metrics-listen", "127.0.0.1:0", "--database", database, "--carrier", "clinging"),
+        ]
 
 
 def test_calls_that_are_up_finish_and_no_others_are_dialed(tmp_path: Path) -> None:
@@ -111,3 +132,23 @@ def test_open_streams_do_not_hold_up_the_end(tmp_path: Path) -> None:
             with pytest.raises(grpc.RpcError) as caught:
                 list(stream)
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_carrier_that_never_lets_go_holds_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM ends it in time, twice in a row, and nobody is dialed for it."""
+    monkeypatch.setenv("PYTHONPATH", clinging_carrier.register(tmp_path))
+    place = ClingingPlace(folder=tmp_path, settings="drain_timeout_s = 0.2")
+    with running_server(place) as server, server.stub() as stub:
+        batch_id = stub.SubmitBatch(batch(3, concurrency=2)).batch.batch_id
+        wait_for_calls_up(stub, batch_id, 2)
+        server.terminate()
+        assert server.wait() == 0
+    with running_server(place) as server, server.stub() as stub:
+        assert stub.GetBatch(messages.GetBatchRequest(batch_id=batch_id)).batch.attempts == 2
+        began = time.monotonic()
+        server.terminate()
+        assert server.wait() == 0
+    assert time.monotonic() - began < CARRIER_PATIENCE_S + 10
+    assert "carrier_left_behind" in server.log.read_text()

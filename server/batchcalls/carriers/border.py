@@ -326,7 +326,7 @@ def sane_delay_s(delay_s: object) -> float:
     """The delay that a carrier asked for; the usual one where that is none."""
     if not _is_number(delay_s) or not 0 <= delay_s < math.inf:
         return _DEFAULT_RETRY_AFTER_S
-    return min(float(delay_s), MAX_RETRY_AFTER_S)
+    return float(min(delay_s, MAX_RETRY_AFTER_S))
 
 
 def _is_number(value: object) -> TypeGuard[float]:

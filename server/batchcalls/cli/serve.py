@@ -79,14 +79,13 @@ def serve(
 
 def _run(settings: Settings) -> None:
     # Here, and not above: without it the commands of clients start in half the time.
-    from batchcalls.app import CANNOT_START, App  # noqa: PLC0415  # see above
-    from batchcalls.bridge import LeftBehind  # noqa: PLC0415  # see above
+    from batchcalls.app import CANNOT_START, CANNOT_STOP, App  # noqa: PLC0415  # see above
 
     async def run() -> None:
         try:
             await App(settings, on_listening=lambda *ports: _announce(settings, *ports)).serve()
-        except LeftBehind as left:
-            # All is durable and closed. What still runs is a carrier's, and nothing else ends it.
+        except CANNOT_STOP as left:
+            # What still runs is a carrier's, and nothing but the end of the process ends it.
             log.error("carrier_left_behind", exc_info=left)
             os._exit(LEFT_BEHIND if left.__cause__ is None else CRASHED)
 

@@ -69,7 +69,7 @@ class Faults:
     ``full_disk``: when nothing can be committed. ``slow_disk_s``: the longest way to the disk,
     and back.
     ``lost_result_rate``: the share of calls whose end the carrier doesn't tell (it raises).
-    ``forgetful_rate``: the share of calls that ``lookup`` doesn't find.
+    ``forgetful_rate``: the share of calls that ``follow`` doesn't find.
     """
 
     calm_at_s: float
