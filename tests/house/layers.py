@@ -98,7 +98,7 @@ LIBRARIES: dict[str, set[str]] = {
     "alembic": {"store.sql"},
     "asyncio": {"app", "bridge", "cli", "client.loop", "http", "rpc"},
     "google": {"api", "carriers", "cli", "client", "document", "http", "rpc", "timestamps", "wire"},
-    "grpc": {"carriers", "cli", "client", "rpc"},
+    "grpc": {"carriers", "cli", "client", "rpc", "testing"},
     "grpc_health": {"rpc"},
     "grpc_reflection": {"rpc"},
     "outcome": {"bridge"},

@@ -13,6 +13,7 @@ from io import TextIOWrapper
 from batchcalls.cli import (  # noqa: F401 - imported to register their commands
     batches,
     calls,
+    check_carrier,
     control,
     demo,
     events,
