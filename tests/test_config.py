@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from tomllib import TOMLDecodeError
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -107,3 +109,67 @@ def test_an_environment_that_cannot_be_read_is_an_error(monkeypatch: pytest.Monk
     monkeypatch.setenv("BATCHCALLS_CARRIER_OPTIONS", "busy_rate=1")
     with pytest.raises(SettingsError, match="carrier_options"):
         Settings.load(None, {})
+
+
+TABLES = """
+[carriers.main]
+kind = "grpc"
+max_concurrent_calls = 20
+number_policy = "valid"
+[carriers.main.options]
+address = "127.0.0.1:50052"
+[carriers.spare]
+kind = "simulator"
+"""
+
+
+def with_tables(folder: Path, text: str = "") -> Path:
+    path = folder / "carriers.toml"
+    path.write_text(text + TABLES)
+    return path
+
+
+def test_a_single_carrier_needs_no_table() -> None:
+    """It goes by the name of its kind."""
+    settings = Settings.load(None, {"carrier": "grpc", "carrier_options": {"address": "a:1"}})
+    (only,) = settings.named_carriers.items()
+    assert only[0] == settings.default_carrier == "grpc"
+    assert (only[1].kind, only[1].options, only[1].limits) == ("grpc", {"address": "a:1"}, {})
+
+
+def test_carriers_have_tables_of_their_own(tmp_path: Path) -> None:
+    """Each has its kind, its options and what differs of its limits; the first is the default."""
+    settings = Settings.load(with_tables(tmp_path), {})
+    assert list(settings.named_carriers) == ["main", "spare"]
+    main = settings.named_carriers["main"]
+    assert (main.kind, main.options) == ("grpc", {"address": "127.0.0.1:50052"})
+    assert main.limits == {"max_concurrent_calls": 20, "number_policy": "valid"}
+    assert settings.default_carrier == "main"
+
+
+def test_the_default_carrier_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the file, in the environment or on the command line."""
+    assert Settings.load(with_tables(tmp_path, 'carrier = "spare"'), {}).default_carrier == "spare"
+    monkeypatch.setenv("BATCHCALLS_CARRIER", "spare")
+    assert Settings.load(with_tables(tmp_path), {}).default_carrier == "spare"
+    assert Settings.load(with_tables(tmp_path), {"carrier": "main"}).default_carrier == "main"
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "problem"),
+    [
+        ('carrier = "pigeon"', {}, "carrier: there is no table for pigeon; there are main, spare"),
+        ("", {"carrier_options": {"seed": "1"}}, "carrier_options: where carriers have tables"),
+        ("[carriers.x]\n", {}, "carriers.x.kind\n  Field required"),
+        ('[carriers.x]\nkind = ""\n', {}, "carriers.x.kind\n"),
+        ('[carriers.x]\nkind = "grpc"\naddress = "a:1"\n', {}, "carriers.x.address\n  Extra"),
+        ('[carriers.x]\nkind = "grpc"\nring_timeout_s = 0\n', {}, "carriers.x.ring_timeout_s\n"),
+        ('[carriers."a b"]\nkind = "grpc"\n', {}, "carriers.a b"),
+    ],
+)
+def test_a_bad_table_is_named(
+    tmp_path: Path, text: str, given: dict[str, Any], problem: str
+) -> None:
+    """A server doesn't start with a carrier other than the one that was meant."""
+    with pytest.raises(ValidationError, match=re.escape(problem)):
+        Settings.load(with_tables(tmp_path, text), given)

@@ -1,6 +1,6 @@
 """The whole server: what it is made of, and the order in which it starts and drains.
 
-Start: store (locked, migrated) → carrier → trio guest → addresses bound → engine (recovers)
+Start: store (locked, migrated) → carriers → trio guest → addresses bound → engine (recovers)
 → RPCs → ready. What can fail comes before the engine: a server that can't start dials nobody.
 
 Drain, on SIGTERM or SIGINT: readiness off → no new dials → watchers are sent away → calls that
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from random import SystemRandom
 from typing import Any, Final
@@ -101,7 +101,7 @@ class App:
 
         Raises:
           DatabaseInUse, StoreFailure, UnsupportedDatabase: the store can't be opened.
-          CarrierLoadError, CarrierOptionError: the carrier can't be built.
+          CarrierLoadError, CarrierOptionError: a carrier can't be built.
           OSError: an address can't be bound.
           LeftBehind: all is written down and closed, but a carrier doesn't let go.
         """
@@ -109,19 +109,19 @@ class App:
         collect_garbage_seldom()
         store = SqlStore.open(self._settings.database)
         try:
-            carrier = load_carrier(self._settings.carrier, self._settings.carrier_options)
+            carriers = _load_carriers(self._settings)
             async with GuestTrio(patience_s=_END_TIMEOUT_S) as guest:
-                await self._serve(store, carrier, guest)
+                await self._serve(store, carriers, guest)
         finally:
             store.close()
 
-    async def _serve(self, store: Store, carrier: Carrier, guest: GuestTrio) -> None:
-        engine = self._engine(store, carrier)
+    async def _serve(self, store: Store, carriers: Mapping[str, Carrier], guest: GuestTrio) -> None:
+        engine = self._engine(store, carriers)
         registry = CollectorRegistry()
         instruments = Instruments(registry)
         registry.register(Gauges(engine, store, self._clock))
         engine.listen(CommitMetrics(instruments, engine.journal))
-        server = self._rpc_server(engine, carrier, guest, RpcMetrics(instruments))
+        server = self._rpc_server(engine, guest, RpcMetrics(instruments))
         readiness = Readiness(engine, server)
         engine.listen(readiness)
         server.bind(self._settings.listen)
@@ -157,11 +157,13 @@ class App:
         await server.stop(_RPC_GRACE_S)
         log.info("stopped", calls_up=engine.dialer.calls_up)
 
-    def _engine(self, store: Store, carrier: Carrier) -> Engine:
+    def _engine(self, store: Store, carriers: Mapping[str, Carrier]) -> Engine:
         settings = self._settings
+        named = settings.named_carriers
         return Engine(
             store=store,
-            carriers={settings.carrier: carrier},
+            carriers=carriers,
+            carrier_limits={name: carrier.limits for name, carrier in named.items()},
             clock=self._clock,
             random=SystemRandom(),
             run_sync=run_in_thread,
@@ -175,13 +177,13 @@ class App:
             timing=Timing(max_call_duration_s=settings.max_call_duration_s),
         )
 
-    def _rpc_server(
-        self, engine: Engine, carrier: Carrier, guest: GuestTrio, metrics: RpcMetrics
-    ) -> RpcServer:
+    def _rpc_server(self, engine: Engine, guest: GuestTrio, metrics: RpcMetrics) -> RpcServer:
         settings = self._settings
         rules = SubmitRules(
-            number_policies={settings.carrier: carrier.limits.number_policy},
-            default_carrier=settings.carrier,
+            number_policies={
+                name: carrier.limits.number_policy for name, carrier in engine.carriers.items()
+            },
+            default_carrier=settings.default_carrier,
         )
         service = BatchCallsService(engine, guest, rules=rules, clock=self._clock)
         boundary = Boundary(metrics, prefix=SERVICE)
@@ -228,6 +230,18 @@ class Readiness:
         """Tell the health service how things are."""
         if not self.closed:
             await self._server.set_ready(ready=self._engine.ready)
+
+
+def _load_carriers(settings: Settings) -> dict[str, Carrier]:
+    loaded = {}
+    for name, carrier in settings.named_carriers.items():
+        try:
+            loaded[name] = load_carrier(carrier.kind, carrier.options)
+        except CarrierError as error:
+            if not settings.carriers:
+                raise
+            raise CarrierError(f"carriers.{name}: {error}") from error
+    return loaded
 
 
 async def _measure_lag(lag: Histogram) -> None:

@@ -1,15 +1,16 @@
 """The settings of a server: from the command line, the environment, a TOML file, in this order.
 
 Environment variables are named ``BATCHCALLS_`` and the setting in capitals; the file holds
-the settings by name, the options of the carrier in a table ``[carrier_options]``.
+the settings by name, each carrier in a table ``[carriers.NAME]``. A server with one carrier needs
+no table: ``carrier`` says which it is, ``carrier_options`` how.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
@@ -17,6 +18,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from batchcalls.carriers.base import NumberPolicy
 
 _HIGHEST_PORT: Final = 65_535
 
@@ -38,6 +41,28 @@ def _check_url(url: str) -> str:
 
 HostPort = Annotated[str, AfterValidator(_check_host_and_port)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_url)]
+CarrierName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+
+
+class CarrierSettings(BaseModel):
+    """One carrier: its ``kind``, as it is registered, its options, and what differs of its limits.
+
+    A limit that isn't given is the carrier's own.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str = Field(min_length=1)
+    options: dict[str, Any] = Field(default_factory=dict)
+    max_concurrent_calls: int | None = Field(None, ge=0, le=1_000_000)
+    calls_per_second: float | None = Field(None, ge=0.0, le=1_000_000.0)
+    ring_timeout_s: float | None = Field(None, gt=0.0, le=3_600.0)
+    number_policy: NumberPolicy | None = None
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The limits that are given, by their names in ``CarrierLimits``."""
+        return self.model_dump(exclude={"kind", "options"}, exclude_none=True)
 
 
 class Settings(BaseSettings):
@@ -56,9 +81,16 @@ class Settings(BaseSettings):
     database: DatabaseUrl = Field(
         "sqlite:///batchcalls.db", description="The SQLAlchemy URL of the database."
     )
-    carrier: str = Field("simulator", description="The carrier that places the calls.")
+    carrier: str = Field(
+        "simulator",
+        description="The carrier that places the calls; with tables, the one of batches that name"
+        " none, by default the first.",
+    )
     carrier_options: dict[str, Any] = Field(
-        default_factory=dict, description="Options of the carrier, by name."
+        default_factory=dict, description="Options of the carrier, by name, where it has no table."
+    )
+    carriers: dict[CarrierName, CarrierSettings] = Field(
+        default_factory=dict, description="The carriers, by the names that batches use for them."
     )
     max_concurrent_calls: int = Field(
         1_000, ge=1, le=100_000, description="The most calls up at once, over all batches."
@@ -80,6 +112,32 @@ class Settings(BaseSettings):
     drain_timeout_s: float = Field(
         30.0, ge=0.0, description="How long calls may go on after SIGTERM, in seconds."
     )
+
+    @model_validator(mode="after")
+    def _check_carriers(self) -> Self:
+        if self.carriers and self.carrier_options:
+            raise PydanticCustomError(
+                "carriers", "carrier_options: where carriers have tables, options stand in them"
+            )
+        if self.default_carrier not in self.named_carriers:
+            raise PydanticCustomError(
+                "carriers",
+                "carrier: there is no table for {carrier}; there are {names}",
+                {"carrier": self.carrier, "names": ", ".join(self.carriers)},
+            )
+        return self
+
+    @property
+    def named_carriers(self) -> dict[str, CarrierSettings]:
+        """All carriers, by name; the only one has the name of its kind."""
+        only = CarrierSettings.model_construct(kind=self.carrier, options=self.carrier_options)
+        return self.carriers or {self.carrier: only}
+
+    @property
+    def default_carrier(self) -> str:
+        """The name of the carrier of batches that name none."""
+        is_named = "carrier" in self.model_fields_set or not self.carriers
+        return self.carrier if is_named else next(iter(self.carriers))
 
     @classmethod
     def settings_customise_sources(  # type: ignore[override]  # it is called by keywords

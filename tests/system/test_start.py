@@ -78,6 +78,8 @@ def test_a_second_server_on_the_database_is_refused(tmp_path: Path) -> None:
         ("nonsense = 1\ndrain_timeout_s = -1", ["drain_timeout_s: ", "nonsense: "]),
         ('carrier = "pigeon"', ["there is no carrier 'pigeon'"]),
         ("this is no TOML", [""]),
+        ("[carriers.a]", ["carriers.a.kind: "]),
+        ('[carriers.a]\nkind = "grpc"', ["carrier_options: where carriers have tables"]),
     ],
 )
 def test_a_bad_setting_is_one_line_each(tmp_path: Path, settings: str, lines: list[str]) -> None:

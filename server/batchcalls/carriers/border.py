@@ -22,7 +22,9 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final, TypeGuard
 
 import structlog
@@ -67,6 +69,8 @@ _DEFAULT_RETRY_AFTER_S: Final = 1.0
 
 _NO_CONTROLS: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
 
+NO_AMENDMENTS: Final[Mapping[str, Any]] = MappingProxyType({})
+
 Report = Callable[[Progress], None]
 
 log = structlog.get_logger()
@@ -86,12 +90,16 @@ class Unbelievable(Exception):
 class Border(Carrier):
     """Stands before ``carrier``, which goes by ``name``.
 
+    ``limits`` are fields of ``CarrierLimits`` that hold instead of the carrier's own.
+
     Raises:
-      CarrierError: the carrier's limits can't be used.
+      CarrierError: its limits can't be kept.
     """
 
-    def __init__(self, name: str, carrier: Carrier) -> None:
-        self.limits = _limits_of(name, carrier)
+    def __init__(
+        self, name: str, carrier: Carrier, *, limits: Mapping[str, Any] = NO_AMENDMENTS
+    ) -> None:
+        self.limits = _limits_of(name, carrier, limits)
         self._name = name
         self._carrier = carrier
         self._runs = False
@@ -236,9 +244,9 @@ class Reports:
             log.error("carrier_report_unreadable", type=type(progress).__name__)
 
 
-def _limits_of(name: str, carrier: Carrier) -> CarrierLimits:
+def _limits_of(name: str, carrier: Carrier, amended: Mapping[str, Any]) -> CarrierLimits:
     try:
-        return believed_limits(carrier.limits)
+        return believed_limits(replace(believed_limits(carrier.limits), **amended))
     except Exception as error:
         raise CarrierError(f"carrier {name!r}: {_words(error)}") from error
 

@@ -124,8 +124,10 @@ def _settings(config: Path | None, given: dict[str, Any]) -> Settings:
         return Settings.load(config, given)
     except ValidationError as error:
         for problem in error.errors():
-            name = ".".join(str(part) for part in problem["loc"])
-            tell(f"batchcalls: {name}: {problem['msg']}")
+            name = "".join(f"{part}." for part in problem["loc"])[:-1]
+            tell(
+                f"batchcalls: {name}: {problem['msg']}" if name else f"batchcalls: {problem['msg']}"
+            )
     except SettingsError as error:
         tell(f"batchcalls: {error}")
     except (OSError, TOMLDecodeError) as error:

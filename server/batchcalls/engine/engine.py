@@ -17,7 +17,7 @@ import structlog
 import trio
 
 from batchcalls.carriers.base import Carrier
-from batchcalls.carriers.border import Border
+from batchcalls.carriers.border import NO_AMENDMENTS, Border
 from batchcalls.clock import Clock
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.changes import (
@@ -80,8 +80,12 @@ class Engine:
         run_sync: RunSync,
         limits: EngineLimits = DEFAULT_LIMITS,
         timing: Timing = DEFAULT_TIMING,
+        carrier_limits: Mapping[str, Mapping[str, Any]] = NO_AMENDMENTS,
     ) -> None:
-        borders = {name: Border(name, carrier) for name, carrier in carriers.items()}
+        borders = {
+            name: Border(name, carrier, limits=carrier_limits.get(name, NO_AMENDMENTS))
+            for name, carrier in carriers.items()
+        }
         self.limits = limits
         self.hub = Hub()
         self.journal = Journal(store, clock=clock, run_sync=run_sync)
@@ -92,7 +96,7 @@ class Engine:
             carriers=[_gate(name, border) for name, border in borders.items()],
         )
         self.store = store
-        self._carriers = borders
+        self.carriers: Mapping[str, Carrier] = borders
         self._carriers_scope = trio.CancelScope()
         self._carriers_closed = trio.Event()
         self._clock = clock
@@ -188,7 +192,7 @@ class Engine:
         with self._carriers_scope:
             async with trio.open_nursery() as nursery:
                 async with trio.open_nursery() as starting:
-                    for border in self._carriers.values():
+                    for border in self.carriers.values():
                         starting.start_soon(nursery.start, border.run)
                 task_status.started()
         self._carriers_closed.set()
@@ -314,7 +318,7 @@ class Engine:
 
     def _check_carriers(self, unfinished: list[Batch]) -> None:
         missing = Counter(batch.spec.carrier for batch in unfinished)
-        for name in self._carriers:
+        for name in self.carriers:
             del missing[name]
         if missing:
             raise MissingCarrier(missing)
