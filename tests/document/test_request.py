@@ -47,6 +47,7 @@ FULL: dict[str, Any] = {
         "jitter": 0.1,
         "retry_on": ["busy", "no_answer", "voicemail"],
     },
+    "retry_order": "retries_first",
     "callback_url": "https://example.com",
     "carrier": "simulator",
     "start_time": "2030-01-31T12:00:00+01:00",
@@ -166,6 +167,11 @@ def test_values_keep_their_meaning() -> None:
             "must be a finite number, not inf",
         ),
         ({"retry_config": {"delay": 1e12}}, "retry_config.delay", "is out of range"),
+        (
+            {"retry_order": "fresh"},
+            "retry_order",
+            '"fresh" is unknown; did you mean "fresh_first"?',
+        ),
         (
             {"retry_config": {"retry_on": ["bussy"]}},
             "retry_config.retry_on[0]",

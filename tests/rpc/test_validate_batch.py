@@ -128,3 +128,9 @@ def test_unspecified_is_no_outcome_to_retry() -> None:
         lambda batch: batch.retry_config.retry_on.extend([OUTCOME_BUSY, OUTCOME_UNSPECIFIED])
     )
     assert paths == ["batch.retry_config.retry_on[1]"]
+
+
+def test_a_retry_order_that_is_unknown_is_refused() -> None:
+    """A word of a newer version isn't taken for the default."""
+    assert changed(setting("retry_order", 9)) == ["batch.retry_order"]
+    assert changed(setting("retry_order", 2)) == []

@@ -14,6 +14,7 @@ from batchcalls.core.model import (
     CallSpec,
     Outcome,
     RetryConfig,
+    RetryOrder,
     Script,
 )
 from batchcalls.v1 import batch_pb2, call_pb2, outcome_pb2, retry_config_pb2
@@ -112,6 +113,7 @@ def test_what_a_batch_says_wins_over_the_defaults() -> None:
         retry_config=retry_config_pb2.RetryConfig(
             max_attempts=2, delay=Duration(), retry_on=[outcome_pb2.OUTCOME_BUSY]
         ),
+        retry_order=batch_pb2.RETRY_ORDER_RETRIES_FIRST,
     )
     message.start_time.seconds = 1_900_000_000
     spec = wire.batch_spec_from_proto(
@@ -129,6 +131,7 @@ def test_what_a_batch_says_wins_over_the_defaults() -> None:
             max_calls_per_second=2.5,
             priority=3,
             retry=RetryConfig(max_attempts=2, delay_s=0, retry_on=frozenset({Outcome.BUSY})),
+            retry_order=RetryOrder.RETRIES_FIRST,
             callback_url="https://example.com",
         ),
     )

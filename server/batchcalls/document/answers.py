@@ -23,6 +23,7 @@ from batchcalls.wire.words import (
     CALL_STATUS_WORDS,
     EVENT_TYPE_WORDS,
     OUTCOME_WORDS,
+    RETRY_ORDER_WORDS,
 )
 
 Document = dict[str, object]
@@ -61,6 +62,7 @@ def _settings(batch: Batch) -> Document:
         max_calls_per_second=_number(batch.max_calls_per_second),
         priority=batch.priority,
         retry_config=_retry_config(batch.retry_config),
+        retry_order=_word(RETRY_ORDER_WORDS, batch.retry_order),
         callback_url=batch.callback_url,
         carrier=batch.carrier,
         start_time=_time(batch.start_time),

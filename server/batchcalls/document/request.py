@@ -20,7 +20,7 @@ from batchcalls.v1.batch_pb2 import BatchSpec, CallDefaults
 from batchcalls.v1.call_pb2 import CallSpec
 from batchcalls.v1.retry_config_pb2 import RetryConfig
 from batchcalls.v1.script_pb2 import Script, ScriptStep
-from batchcalls.wire.words import OUTCOME_VALUES
+from batchcalls.wire.words import OUTCOME_VALUES, RETRY_ORDER_VALUES
 
 _OUTCOME = word_of({outcome.value: value for outcome, value in OUTCOME_VALUES.items()})
 
@@ -64,6 +64,7 @@ _BATCH = {
     "max_calls_per_second": number,
     "priority": whole_number,
     "retry_config": _RETRY_CONFIG,
+    "retry_order": word_of({order.value: value for order, value in RETRY_ORDER_VALUES.items()}),
     "callback_url": text,
     "carrier": text,
     "start_time": time,

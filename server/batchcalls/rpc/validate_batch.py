@@ -23,7 +23,7 @@ from batchcalls.rpc.validate_call import (
 from batchcalls.v1.batch_pb2 import BatchSpec, CallDefaults
 from batchcalls.v1.retry_config_pb2 import RetryConfig
 from batchcalls.wire.spec import duration_s
-from batchcalls.wire.words import OUTCOME_WORDS
+from batchcalls.wire.words import OUTCOME_WORDS, RETRY_ORDER_WORDS
 
 _MAX_NAME_CHARACTERS = 200
 _MAX_LABEL_CHARACTERS = 255
@@ -48,6 +48,8 @@ def batch_violations(batch: BatchSpec, carriers: Collection[str]) -> Iterator[Vi
     yield from entries("labels", batch.labels, _MAX_LABEL_CHARACTERS)
     yield from _pace_violations(batch)
     yield from below("retry_config", _retry_violations(batch.retry_config))
+    if batch.retry_order and batch.retry_order not in RETRY_ORDER_WORDS:
+        yield Violation("retry_order", f"{batch.retry_order} is none of this server's")
     yield from _url_violations("callback_url", batch.callback_url)
     if batch.carrier and batch.carrier not in carriers:
         yield Violation("carrier", f"is unknown; the server has {', '.join(sorted(carriers))}")
