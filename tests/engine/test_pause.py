@@ -56,11 +56,11 @@ async def test_nothing_leaves_after_the_answer(
 
 async def test_no_start_stands_behind_the_pause(autojump_clock: MockClock) -> None:
     """A reader who saw the pause sees no call of the batch start until it is resumed."""
-    with World(run_sync=SlowDisk().run_sync) as world:
+    with World(simulator(talk_time=0.05), run_sync=SlowDisk().run_sync) as world:
         async with world.life() as engine:
-            await engine.submit(spec(concurrency=20), people(300))
-            for _ in range(5):
-                await trio.sleep(1.7)
+            await engine.submit(spec(concurrency=20), people(600))
+            for turn in range(5):
+                await trio.sleep(1.7 + 0.05 * turn)
                 await engine.pause("batch_a")
                 await trio.sleep(3.0)
                 await engine.resume("batch_a")
