@@ -12,7 +12,7 @@ import batchcalls.client
 IMPORTS_WHAT_ALL_CLIENTS_NEED = """
 import sys
 sys.modules["trio_asyncio"] = None  # as where it can't be imported
-import batchcalls.app, batchcalls.carriers.remote, batchcalls.cli
+import batchcalls.app, batchcalls.carriers.process.carrier, batchcalls.cli
 from batchcalls.client import RpcFailed
 from batchcalls.client.channel import DEFAULT_ADDRESS
 from batchcalls.client.resume import Patience
