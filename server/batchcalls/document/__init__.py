@@ -5,17 +5,29 @@ Its keys are the field names of the API. Enum values are lower-case words (``no_
 document is a ``SubmitBatchRequest`` whose ``batch`` is spread over the top level, and the
 answer about a call names its id ``id``.
 
-Reading is strict about keys and types; whether values make sense, the server says. Text is
-not parsed or printed here: documents are what ``json.loads`` returns and ``json.dumps`` takes.
+Reading is strict about keys and types; whether values make sense, the server says. A document
+is what ``parse_document`` or ``json.loads`` returns and ``json.dumps`` takes; only the first
+keeps what a text says twice.
 """
 
-from batchcalls.document.answers import batch_document, call_document, event_document
+from batchcalls.document.answers import (
+    batch_document,
+    call_document,
+    event_document,
+    submitted_document,
+)
 from batchcalls.document.request import batch_request, document_path
+from batchcalls.document.row import name_rows
+from batchcalls.document.text import NotJson, parse_document
 
 __all__ = [
+    "NotJson",
     "batch_document",
     "batch_request",
     "call_document",
     "document_path",
     "event_document",
+    "name_rows",
+    "parse_document",
+    "submitted_document",
 ]

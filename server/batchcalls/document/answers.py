@@ -11,7 +11,9 @@ from enum import StrEnum
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from batchcalls.document.request import document_path
 from batchcalls.timestamps import microseconds, rfc3339
+from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchResponse
 from batchcalls.v1.batch_pb2 import Batch, BatchCounts
 from batchcalls.v1.call_pb2 import Attempt, Call
 from batchcalls.v1.event_pb2 import Event
@@ -65,8 +67,21 @@ def _settings(batch: Batch) -> Document:
         retry_order=_word(RETRY_ORDER_WORDS, batch.retry_order),
         callback_url=batch.callback_url,
         carrier=batch.carrier,
+        simulated=batch.simulated or None,
         start_time=_time(batch.start_time),
     )
+
+
+def submitted_document(answer: SubmitBatchResponse) -> Document:
+    """The status of the batch that was submitted, and what there is to say about its submission."""
+    warnings = [
+        {"field": document_path(warning.field), "description": warning.description}
+        for warning in getattr(answer, "warnings", ())
+    ]
+    return {
+        **batch_document(answer.batch),
+        **_given(already_submitted=answer.already_submitted or None, warnings=warnings),
+    }
 
 
 def call_document(call: Call) -> Document:

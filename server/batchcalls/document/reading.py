@@ -16,6 +16,7 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from batchcalls.document.text import RepeatedKeys
 from batchcalls.errors import InvalidRequest, Violation
 from batchcalls.timestamps import parse_rfc3339, set_timestamp
 from batchcalls.wire.spec import set_duration
@@ -23,6 +24,8 @@ from batchcalls.wire.spec import set_duration
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 _DURATION_MAX_S = 315_576_000_000
 """10,000 years: what a protobuf duration holds."""
+
+_TWICE = "is given more than once"
 
 
 class Reading:
@@ -117,6 +120,8 @@ def texts(reading: Reading, path: str, value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         reading.refuse(path, f"must be an object, not {_kind(value)}")
         return {}
+    for key in _repeated(value):
+        reading.refuse(f"{path}[{key}]", _TWICE)
     return {
         text(reading, f"{path}[{key}]", key): text(reading, f"{path}[{key}]", item)
         for key, item in value.items()
@@ -164,6 +169,8 @@ def values_of(
     if not isinstance(value, dict):
         reading.refuse(path or "document", f"must be an object, not {_kind(value)}")
         return {}
+    for key in _repeated(value):
+        reading.refuse(f"{path}.{key}" if path else key, _TWICE)
     values = {}
     for key, item in value.items():
         place = f"{path}.{key}" if path else key
@@ -172,6 +179,10 @@ def values_of(
         else:
             reading.refuse(place, f"is an unknown key; {_hint(key, tuple(fields))}")
     return values
+
+
+def _repeated(value: dict[str, Any]) -> tuple[str, ...]:
+    return value.repeated if isinstance(value, RepeatedKeys) else ()
 
 
 # One misspelled key usually stands in every call of a document, and a search takes long.

@@ -5,14 +5,13 @@ The document is the one that ``batchcalls submit`` takes, read and checked by th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from batchcalls.carriers.base import NumberPolicy
 from batchcalls.core.changes import NewCall
 from batchcalls.core.model import BatchSpec
-from batchcalls.document import batch_request
+from batchcalls.document import batch_request, parse_document
 from batchcalls.rpc.validate import SubmitRules, check_submit
 from batchcalls.wire.spec import batch_spec_from_proto, new_call_from_proto
 
@@ -36,7 +35,7 @@ def read_campaign(text: str | bytes) -> Campaign:
       ValueError: it isn't JSON.
       InvalidRequest: a field is wrong; every violation is listed.
     """
-    request = batch_request(json.loads(text))
+    request = batch_request(parse_document(text))
     request.batch.carrier = ""
     rules = SubmitRules(
         number_policies={_CARRIER: NumberPolicy.SHAPE},
