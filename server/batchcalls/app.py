@@ -3,9 +3,9 @@
 Start: store (locked, migrated) → carriers → trio guest → addresses bound → engine (recovers)
 → RPCs → ready. What can fail comes before the engine: a server that can't start dials nobody.
 
-Drain, on SIGTERM or SIGINT: readiness off → no new dials → watchers are sent away → calls that
-are up get ``drain_timeout_s`` → the carriers let go → what has happened is durable → RPCs end
-→ store closed. A second signal ends the waiting for calls, never the writing down.
+Drain, on SIGTERM, SIGINT or SIGHUP: readiness off → no new dials → watchers are sent away →
+calls that are up get ``drain_timeout_s`` → the carriers let go → what has happened is durable
+→ RPCs end → store closed. A second signal ends the waiting for calls, never the writing down.
 """
 
 from __future__ import annotations
@@ -110,6 +110,8 @@ class App:
         store = SqlStore.open(self._settings.database)
         try:
             carriers = _load_carriers(self._settings)
+            for name in _simulated(carriers):
+                log.warning("SIMULATED: no phone rings", carrier=name)
             async with GuestTrio(patience_s=_END_TIMEOUT_S) as guest:
                 await self._serve(store, carriers, guest)
         finally:
@@ -185,7 +187,10 @@ class App:
             },
             default_carrier=settings.default_carrier,
         )
-        service = BatchCallsService(engine, guest, rules=rules, clock=self._clock)
+        simulated = _simulated(engine.carriers)
+        service = BatchCallsService(
+            engine, guest, rules=rules, clock=self._clock, simulated=simulated
+        )
         boundary = Boundary(metrics, prefix=SERVICE)
         return RpcServer(service, boundary, max_message_mib=settings.max_message_mib)
 
@@ -198,8 +203,9 @@ class App:
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signaled)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores one for us
+                loop.add_signal_handler(number, self._signaled)
 
     def _signaled(self) -> None:
         if self._stop.is_set():
@@ -242,6 +248,10 @@ def _load_carriers(settings: Settings) -> dict[str, Carrier]:
                 raise
             raise CarrierError(f"carriers.{name}: {error}") from error
     return loaded
+
+
+def _simulated(carriers: Mapping[str, Carrier]) -> list[str]:
+    return [name for name, carrier in carriers.items() if carrier.limits.simulated]
 
 
 async def _measure_lag(lag: Histogram) -> None:

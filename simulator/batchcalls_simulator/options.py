@@ -161,6 +161,7 @@ class SimulatorOptions:
             calls_per_second=self.calls_per_second,
             ring_timeout_s=self.ring_timeout_s,
             number_policy=self.number_policy,
+            simulated=True,
         )
 
 

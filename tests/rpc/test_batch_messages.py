@@ -39,3 +39,12 @@ def test_only_so_many_messages_are_remembered() -> None:
         spec = replace(BATCH.spec, batch_id=f"batch_{number}")
         messages.of(replace(BATCH, spec=spec))
         assert len(messages) <= 10
+
+
+def test_a_batch_of_a_simulated_carrier_is_said_to_be_simulated() -> None:
+    """By every message of it, remembered or not; those of other carriers aren't."""
+    messages = BatchMessages(simulated=["any"])
+    assert messages.of(BATCH).simulated
+    assert messages.new(BATCH).simulated
+    real = replace(BATCH, spec=replace(BATCH.spec, batch_id="batch_b", carrier="other"))
+    assert not messages.of(real).simulated

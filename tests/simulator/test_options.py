@@ -50,6 +50,7 @@ def test_the_engine_is_told_the_contract_and_not_the_trunk() -> None:
         calls_per_second=5,
         ring_timeout_s=30,
         number_policy=NumberPolicy.SHAPE,
+        simulated=True,
     )
 
 

@@ -100,7 +100,7 @@ def test_an_event_survives_the_round_trip(event: Event) -> None:
 def test_a_full_record_reaches_every_field() -> None:
     """No field of a message is forgotten."""
     messages = [
-        wire.batch_to_proto(BATCH),
+        wire.batch_to_proto(BATCH, simulated=True),
         wire.call_to_proto(CALL, CallDefaults()),
         wire.event_to_proto(EVENT),
         wire.attempt_to_proto(ATTEMPT),

@@ -58,12 +58,14 @@ class CarrierLimits:
 
     ``max_concurrent_calls`` of 0 and ``calls_per_second`` of 0 mean no limit.
     ``ring_timeout_s`` is how long a phone rings before the carrier gives up (no answer).
+    ``simulated`` says that no phone rings at all; everybody who watches is told.
     """
 
     max_concurrent_calls: int = 0
     calls_per_second: float = 0.0
     ring_timeout_s: float = 30.0
     number_policy: NumberPolicy = NumberPolicy.POSSIBLE
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,8 @@
-"""The messages of batches that are asked for often, each made once."""
+"""The messages of batches; of those that are asked for often, each is made once."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from batchcalls.core.model import Batch
 from batchcalls.v1 import batch_pb2
@@ -10,10 +12,12 @@ from batchcalls.wire.state import batch_to_proto
 class BatchMessages:
     """Remembers the last message of up to ``most`` batches, a kilobyte each, at most 70.
 
-    A batch that changes has another revision.
+    A batch that changes has another revision. ``simulated`` names the carriers that ring no
+    phone: only the server knows which they are, so it is said with each batch.
     """
 
-    def __init__(self, most: int = 100) -> None:
+    def __init__(self, *, simulated: Collection[str] = (), most: int = 100) -> None:
+        self._simulated = frozenset(simulated)
         self._most = most
         self._made: dict[str, tuple[int, batch_pb2.Batch | None]] = {}
 
@@ -23,12 +27,16 @@ class BatchMessages:
     def __len__(self) -> int:
         return len(self._made)
 
+    def new(self, batch: Batch) -> batch_pb2.Batch:
+        """A message of ``batch`` for the caller alone."""
+        return batch_to_proto(batch, simulated=batch.spec.carrier in self._simulated)
+
     def of(self, batch: Batch) -> batch_pb2.Batch:
         """The message of ``batch``, which others have too: don't change it."""
         revision, message = self._made.get(batch.batch_id, (0, None))
         if message is None or revision != batch.revision:
             if message is None and len(self) >= self._most:
                 self._made.clear()
-            message = batch_to_proto(batch)
+            message = self.new(batch)
             self._made[batch.batch_id] = (batch.revision, message)
         return message

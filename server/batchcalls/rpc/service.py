@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar
@@ -32,7 +32,7 @@ from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1 import call_pb2, event_pb2
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceServicer
 from batchcalls.wire.spec import batch_spec_from_proto, new_call_from_proto
-from batchcalls.wire.state import batch_to_proto, call_to_proto
+from batchcalls.wire.state import call_to_proto
 from batchcalls.wire.words import (
     BATCH_STATUS_WORDS,
     CALL_STATUS_WORDS,
@@ -58,7 +58,13 @@ class BatchCallsService(BatchCallsServiceServicer):
     """Serves ``batchcalls.v1.BatchCallsService`` from an engine that runs in ``trio``."""
 
     def __init__(
-        self, engine: Engine, trio: GuestTrio, *, rules: validate.SubmitRules, clock: Clock
+        self,
+        engine: Engine,
+        trio: GuestTrio,
+        *,
+        rules: validate.SubmitRules,
+        clock: Clock,
+        simulated: Collection[str] = (),
     ) -> None:
         self._engine = engine
         self._store = engine.store
@@ -66,12 +72,13 @@ class BatchCallsService(BatchCallsServiceServicer):
         self._rules = rules
         self._clock = clock
         self._streams = Streams(engine, trio)
-        self._messages = BatchMessages()
+        self._messages = BatchMessages(simulated=simulated)
 
     async def SubmitBatch(
         self, request: messages.SubmitBatchRequest, context: Context
     ) -> messages.SubmitBatchResponse:
         """Check the whole request, then store it durably."""
+        began_us = self._clock.now_us()
         await _through(validate.check_submit(request, self._rules))
         warnings = Warnings(request)
         await _through(warnings.look())
@@ -90,7 +97,10 @@ class BatchCallsService(BatchCallsServiceServicer):
             calls = await _new_calls(request.calls)
             batch = await self._trio.run(self._engine.submit, spec, calls)
         return messages.SubmitBatchResponse(
-            batch=batch_to_proto(batch), warnings=warnings.listed(), warning_count=warnings.total
+            batch=self._messages.new(batch),
+            warnings=warnings.listed(),
+            warning_count=warnings.total,
+            already_submitted=batch.create_time_us < began_us,
         )
 
     async def GetBatch(
@@ -120,7 +130,7 @@ class BatchCallsService(BatchCallsServiceServicer):
         except ValueError as error:
             raise paging.bad_token() from error
         return messages.ListBatchesResponse(
-            batches=[batch_to_proto(batch) for batch in page.batches],
+            batches=[self._messages.new(batch) for batch in page.batches],
             next_page_token=_next_token(page.next_cursor, scope),
         )
 
@@ -130,7 +140,7 @@ class BatchCallsService(BatchCallsServiceServicer):
         """Stop new dials."""
         batch_id = validate_query.only_id("batch_id", request.batch_id)
         batch = await self._trio.run(self._engine.pause, batch_id)
-        return messages.PauseBatchResponse(batch=batch_to_proto(batch))
+        return messages.PauseBatchResponse(batch=self._messages.new(batch))
 
     async def ResumeBatch(
         self, request: messages.ResumeBatchRequest, context: Context
@@ -138,7 +148,7 @@ class BatchCallsService(BatchCallsServiceServicer):
         """Dial again."""
         batch_id = validate_query.only_id("batch_id", request.batch_id)
         batch = await self._trio.run(self._engine.resume, batch_id)
-        return messages.ResumeBatchResponse(batch=batch_to_proto(batch))
+        return messages.ResumeBatchResponse(batch=self._messages.new(batch))
 
     async def CancelBatch(
         self, request: messages.CancelBatchRequest, context: Context
@@ -147,7 +157,7 @@ class BatchCallsService(BatchCallsServiceServicer):
         batch_id = validate_query.only_id("batch_id", request.batch_id)
         cancel = partial(self._engine.cancel, hang_up=request.hang_up)
         batch = await self._trio.run(cancel, batch_id)
-        return messages.CancelBatchResponse(batch=batch_to_proto(batch))
+        return messages.CancelBatchResponse(batch=self._messages.new(batch))
 
     async def GetCall(
         self, request: messages.GetCallRequest, context: Context
@@ -206,7 +216,7 @@ class BatchCallsService(BatchCallsServiceServicer):
         stream = self._streams.batch(request.batch_id, min_interval_s=interval_s)
         async with aclosing(stream) as batches:
             async for batch in batches:
-                yield messages.WatchBatchResponse(batch=batch_to_proto(batch))
+                yield messages.WatchBatchResponse(batch=self._messages.new(batch))
 
     async def WatchEvents(
         self, request: messages.WatchEventsRequest, context: Context

@@ -81,8 +81,11 @@ class SubmitBatchResponse(_message.Message):
     BATCH_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     WARNING_COUNT_FIELD_NUMBER: _builtins.int
+    ALREADY_SUBMITTED_FIELD_NUMBER: _builtins.int
     warning_count: _builtins.int
     """How many warnings there are, listed or not."""
+    already_submitted: _builtins.bool
+    """Whether an earlier request with the same `request_id` made the batch; this one made nothing."""
     @_builtins.property
     def batch(self) -> _batch_pb2.Batch:
         """The batch as stored; with `validate_only`, as it would be."""
@@ -97,10 +100,11 @@ class SubmitBatchResponse(_message.Message):
         batch: _batch_pb2.Batch | None = ...,
         warnings: _abc.Iterable[_warning_pb2.Warning] | None = ...,
         warning_count: _builtins.int = ...,
+        already_submitted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "warning_count", b"warning_count", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_submitted", b"already_submitted", "batch", b"batch", "warning_count", b"warning_count", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -291,6 +291,7 @@ class Batch(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     RETRY_ORDER_FIELD_NUMBER: _builtins.int
+    SIMULATED_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The id of the batch: `batch_...`, chosen by the client or made by the server."""
     status: Global___BatchStatus.ValueType
@@ -329,6 +330,8 @@ class Batch(_message.Message):
     """A word that changes with every change of the batch, opaque to clients."""
     retry_order: Global___RetryOrder.ValueType
     """Which calls of one priority go first."""
+    simulated: _builtins.bool
+    """Whether the carrier is a simulator: no phone rings."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The labels that the client gave."""
@@ -381,10 +384,11 @@ class Batch(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         retry_order: Global___RetryOrder.ValueType = ...,
+        simulated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "retry_config", b"retry_config", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "batch_id", b"batch_id", "callback_url", b"callback_url", "canceled_calls", b"canceled_calls", "carrier", b"carrier", "completed_calls", b"completed_calls", "concurrency", b"concurrency", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "etag", b"etag", "failed_calls", b"failed_calls", "in_progress", b"in_progress", "labels", b"labels", "last_sequence", b"last_sequence", "max_calls_per_second", b"max_calls_per_second", "pending_calls", b"pending_calls", "priority", b"priority", "retry_config", b"retry_config", "retry_order", b"retry_order", "retrying_calls", b"retrying_calls", "start_time", b"start_time", "status", b"status", "total_calls", b"total_calls", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "batch_id", b"batch_id", "callback_url", b"callback_url", "canceled_calls", b"canceled_calls", "carrier", b"carrier", "completed_calls", b"completed_calls", "concurrency", b"concurrency", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "etag", b"etag", "failed_calls", b"failed_calls", "in_progress", b"in_progress", "labels", b"labels", "last_sequence", b"last_sequence", "max_calls_per_second", b"max_calls_per_second", "pending_calls", b"pending_calls", "priority", b"priority", "retry_config", b"retry_config", "retry_order", b"retry_order", "retrying_calls", b"retrying_calls", "simulated", b"simulated", "start_time", b"start_time", "status", b"status", "total_calls", b"total_calls", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -63,10 +63,14 @@ def counts_from_proto(message: batch_pb2.BatchCounts) -> Counts:
     )
 
 
-def batch_to_proto(batch: Batch) -> batch_pb2.Batch:
-    """The message of ``batch``; the etag is its revision."""
+def batch_to_proto(batch: Batch, *, simulated: bool = False) -> batch_pb2.Batch:
+    """The message of ``batch``; the etag is its revision.
+
+    A record doesn't know what its carrier is: ``simulated`` says whether it rings no phone.
+    """
     spec, settings = batch.spec, batch.spec.settings
     message = batch_pb2.Batch(
+        simulated=simulated,
         batch_id=spec.batch_id,
         status=BATCH_STATUS_VALUES[batch.status],
         display_name=settings.display_name,
