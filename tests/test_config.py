@@ -73,7 +73,21 @@ def test_unknown_names_and_bad_values_are_all_listed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["listen", "metrics_listen"])
-@pytest.mark.parametrize("address", ["", ":1", "host", "host:", "host:x", "host:65536", "host:-1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        ":1",
+        "host",
+        "host:",
+        "host:x",
+        "host:65536",
+        "host:-1",
+        "host:٣",
+        "::1:80",
+        "http://a:80",
+    ],
+)
 def test_an_address_is_a_host_and_a_port(name: str, address: str) -> None:
     """What no socket could be bound to is refused before anything starts."""
     with pytest.raises(ValidationError, match="must be HOST:PORT"):
@@ -173,3 +187,48 @@ def test_a_bad_table_is_named(
     """A server doesn't start with a carrier other than the one that was meant."""
     with pytest.raises(ValidationError, match=re.escape(problem)):
         Settings.load(with_tables(tmp_path, text), given)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "max_calls_per_second",
+        "max_submissions_per_second",
+        "max_call_duration_s",
+        "drain_timeout_s",
+    ],
+)
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_rate_or_a_time_is_finite(name: str, value: str) -> None:
+    """No clock ever gets to infinity, and what isn't a number is above no limit."""
+    with pytest.raises(ValidationError, match=name):
+        Settings.load(None, {name: value})
+
+
+def test_a_misspelt_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typo in the environment doesn't pass as a default either."""
+    monkeypatch.setenv("BATCHCALLS_LISTN", "127.0.0.1:1")
+    monkeypatch.setenv("BATCHCALLS_ZZZ", "1")
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(None, {})
+    assert str(caught.value).splitlines() == [
+        "BATCHCALLS_LISTN: is an unknown variable; did you mean BATCHCALLS_LISTEN?",
+        "BATCHCALLS_ZZZ: is an unknown variable",
+    ]
+
+
+def test_variables_that_others_set_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients have theirs, and Kubernetes describes a service named "batchcalls" to every pod."""
+    monkeypatch.setenv("BATCHCALLS_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setenv("BATCHCALLS_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("BATCHCALLS_SERVICE_PORT_GRPC", "50051")
+    monkeypatch.setenv("BATCHCALLS_PORT", "tcp://10.0.0.1:50051")
+    monkeypatch.setenv("BATCHCALLS_PORT_50051_TCP_ADDR", "10.0.0.1")
+    assert Settings.load(None, {}).listen == "127.0.0.1:50051"
+
+
+def test_a_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    """It is said to be no UTF-8, and nothing is guessed."""
+    (tmp_path / "latin.toml").write_bytes(b'carrier = "\xe9"')
+    with pytest.raises(UnicodeDecodeError):
+        Settings.load(tmp_path / "latin.toml", {})

@@ -41,6 +41,19 @@ def logged(stream: io.StringIO) -> dict[str, object]:
     return found
 
 
+@pytest.mark.parametrize(("term", "colors"), [("xterm", True), ("dumb", False)])
+def test_a_terminal_that_knows_no_colors_gets_none(
+    monkeypatch: pytest.MonkeyPatch, term: str, colors: bool
+) -> None:
+    """It would print the codes."""
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal = Terminal()
+    configure_logs(stream=terminal)
+    structlog.get_logger().info("hello")
+    assert ("\x1b" in terminal.getvalue()) is colors
+
+
 def test_without_a_terminal_each_line_is_json() -> None:
     """A collector of logs gets the event, its level, its time and its values."""
     stream = io.StringIO()

@@ -7,6 +7,10 @@ no table: ``carrier`` says which it is, ``carrier_options`` how.
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
@@ -16,17 +20,31 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from batchcalls.carriers.base import NumberPolicy
 
+ADDRESS_VARIABLE: Final = "BATCHCALLS_ADDRESS"
+"""The environment variable by which clients find their server."""
+
+_PREFIX: Final = "BATCHCALLS_"
 _HIGHEST_PORT: Final = 65_535
+_ADDRESS = re.compile(r"(?:\[[^\[\]\s]+\]|[^\[\]:/\s]+):([0-9]{1,5})")
+
+# What Kubernetes sets, unasked, where there is a service named "batchcalls".
+_NEIGHBOR = re.compile(r"BATCHCALLS_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)")
+
+
+def is_host_and_port(address: str, *, lowest_port: int = 0) -> bool:
+    """Whether ``address`` is ``HOST:PORT``, an IPv6 host in brackets."""
+    found = _ADDRESS.fullmatch(address)
+    return found is not None and lowest_port <= int(found[1]) <= _HIGHEST_PORT
 
 
 def _check_host_and_port(address: str) -> str:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > _HIGHEST_PORT:
+    if not is_host_and_port(address):
         raise PydanticCustomError(
             "host_port", "must be HOST:PORT, with a port of at most {most}", {"most": _HIGHEST_PORT}
         )
@@ -69,7 +87,7 @@ class Settings(BaseSettings):
     """What a server needs to know; every field has a default that works."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BATCHCALLS_", extra="forbid", frozen=True, populate_by_name=True
+        env_prefix=_PREFIX, extra="forbid", frozen=True, populate_by_name=True
     )
 
     listen: HostPort = Field(
@@ -96,21 +114,34 @@ class Settings(BaseSettings):
         1_000, ge=1, le=100_000, description="The most calls up at once, over all batches."
     )
     max_calls_per_second: float = Field(
-        0.0, ge=0.0, le=100_000.0, description="The most dials in any second; 0 is no limit."
+        0.0,
+        ge=0.0,
+        le=100_000.0,
+        allow_inf_nan=False,
+        description="The most dials in any second; 0 is no limit.",
     )
     max_open_batches: int = Field(1_000, ge=1, description="The most batches that aren't final.")
     max_open_calls: int = Field(
         10_000_000, ge=1, description="The most calls that aren't final, over all batches."
     )
     max_submissions_per_second: float = Field(
-        0.0, ge=0.0, description="The most batches taken in a second; 0 is no limit."
+        0.0,
+        ge=0.0,
+        allow_inf_nan=False,
+        description="The most batches taken in a second; 0 is no limit.",
     )
     max_message_mib: int = Field(64, ge=4, le=1_024, description="The largest request, in MiB.")
     max_call_duration_s: float = Field(
-        14_400.0, gt=0.0, description="When a call that nobody ends is hung up, in seconds."
+        14_400.0,
+        gt=0.0,
+        allow_inf_nan=False,
+        description="When a call that nobody ends is hung up, in seconds.",
     )
     drain_timeout_s: float = Field(
-        30.0, ge=0.0, description="How long calls may go on after SIGTERM, in seconds."
+        30.0,
+        ge=0.0,
+        allow_inf_nan=False,
+        description="How long calls may go on after SIGTERM, in seconds.",
     )
 
     @model_validator(mode="after")
@@ -153,9 +184,12 @@ class Settings(BaseSettings):
 
         Raises:
           ValidationError: a value is out of range, or a name is unknown.
-          SettingsError: an environment variable can't be read.
-          OSError, TOMLDecodeError: the file can't be read.
+          SettingsError: an environment variable can't be read, or is unknown.
+          OSError, TOMLDecodeError, UnicodeDecodeError: the file can't be read.
         """
+        unknown = tuple(unknown_variables(os.environ))
+        if unknown:
+            raise SettingsError("\n".join(unknown))
         if file is not None:
             file.open("rb").close()  # pydantic-settings passes over a file that isn't there
 
@@ -164,6 +198,18 @@ class Settings(BaseSettings):
 
         settings: Settings = FromFile(**given)
         return settings
+
+
+def unknown_variables(names: Iterable[str]) -> Iterator[str]:
+    """A complaint about each variable that looks like ours and that nothing reads."""
+    known = {ADDRESS_VARIABLE.removeprefix(_PREFIX), *map(str.upper, Settings.model_fields)}
+    for name in sorted(names):
+        word = name.upper().removeprefix(_PREFIX)
+        ours = name.upper().startswith(_PREFIX) and not _NEIGHBOR.fullmatch(name.upper())
+        if ours and word not in known:
+            close = get_close_matches(word, known, n=1)
+            hint = f"; did you mean {_PREFIX}{close[0]}?" if close else ""
+            yield f"{name}: is an unknown variable{hint}"
 
 
 def host_and_port(address: str) -> tuple[str, int]:

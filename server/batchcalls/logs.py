@@ -7,8 +7,10 @@ variables are never part of a traceback: they hold numbers, scripts and names.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, TextIO
 
@@ -27,7 +29,7 @@ def configure_logs(*, level: int = logging.INFO, stream: TextIO | None = None) -
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderers = [*_renderers(colors=stream.isatty()), mask_numbers]
+    renderers = [*_renderers(stream), mask_numbers]
     structlog.configure(
         processors=[*origin, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -44,15 +46,20 @@ def configure_logs(*, level: int = logging.INFO, stream: TextIO | None = None) -
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
 
 
-def _renderers(*, colors: bool) -> list[Processor]:
-    if colors:
+def _renderers(stream: TextIO) -> list[Processor]:
+    if stream.isatty():
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+        colors = _takes_colors(os.environ)
+        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
     traceback = ExceptionDictTransformer(show_locals=False)
     return [
         structlog.processors.ExceptionRenderer(traceback),
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
+
+
+def _takes_colors(environment: Mapping[str, str]) -> bool:
+    return environment.get("TERM") not in ("dumb", "unknown") and not environment.get("NO_COLOR")
 
 
 class LineLogger:

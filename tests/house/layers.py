@@ -149,7 +149,7 @@ PUBLIC = {"bridge", "carriers", "core.model", "errors", "testing", "timestamps",
 
 WORLD_BUILDERS: dict[str, set[str]] = {
     "lab": {"client", "clock", "core", "document", "engine", "rpc.validate", "store", "wire"},
-    "cli": {"client", "core", "engine"},
+    "cli": {"client", "config", "core", "engine"},
 }
 """What may be imported besides by what builds worlds around the real service, or uses it.
 

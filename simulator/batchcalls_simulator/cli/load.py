@@ -16,9 +16,10 @@ import typer
 
 from batchcalls.client.channel import DEFAULT_ADDRESS
 from batchcalls.client.failure import RpcFailed
+from batchcalls.config import ADDRESS_VARIABLE, is_host_and_port
 from batchcalls_simulator.cli.app import app
 from batchcalls_simulator.cli.load_display import display_for
-from batchcalls_simulator.cli.option import BAD_INPUT
+from batchcalls_simulator.cli.option import BAD_INPUT, refuse
 from batchcalls_simulator.lab.meter import Quantiles, Report
 
 FAILED = 1
@@ -42,7 +43,7 @@ def load(
     *,
     address: Annotated[
         str,
-        typer.Option(envvar="BATCHCALLS_ADDRESS", metavar="HOST:PORT", help="Where the server is."),
+        typer.Option(envvar=ADDRESS_VARIABLE, metavar="HOST:PORT", help="Where the server is."),
     ] = DEFAULT_ADDRESS,
     batches: Annotated[
         int, typer.Option(min=1, metavar="N", help="How many batches at once.")
@@ -63,6 +64,8 @@ def load(
 
     It dials what the server's carrier dials: use it on one whose carrier is a simulator.
     """
+    if not is_host_and_port(address, lowest_port=1):
+        refuse(f"{address}: must be HOST:PORT, with a port from 1 to 65535")
     try:
         report = _drive(address, batches, calls, concurrency, watchers)
     except RpcFailed as failure:
