@@ -7,9 +7,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +20,15 @@ from batchcalls.engine.admission import EngineLimits
 from batchcalls.errors import BatchCallsError, InvalidRequest
 from batchcalls_simulator.cli.app import app, silence
 from batchcalls_simulator.cli.option import refuse, values_of
+from batchcalls_simulator.cli.workers import worker_processes
 from batchcalls_simulator.lab.campaign import read_campaign
 from batchcalls_simulator.lab.chart import PlottingMissing, draw
 from batchcalls_simulator.lab.course import Course
 from batchcalls_simulator.lab.forecast import Forecast, Spread
 from batchcalls_simulator.lab.plan import DEFAULT_GRAIN_S, run_campaign
 from batchcalls_simulator.options import read_options
+
+INTERRUPTED = 130
 
 _DEFAULTS = EngineLimits()
 
@@ -87,6 +89,9 @@ def plan(
         refuse(*[str(violation) for violation in error.violations])
     except (BatchCallsError, CarrierOptionError, OSError, PlottingMissing, ValueError) as error:
         refuse(str(error))
+    except KeyboardInterrupt:
+        typer.echo("\ninterrupted: nobody was called, and there is no forecast", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     forecast = Forecast.of(courses)
     document = json.dumps(forecast.document(), indent=2)
     typer.echo(document if as_json else "\n".join(_lines(forecast, campaign.spec)))
@@ -95,11 +100,22 @@ def plan(
 def _courses(run: Callable[[int], Course], seeds: int, jobs: int) -> Iterator[Course]:
     jobs = min(jobs, seeds)
     if jobs == 1:
-        yield from _told(map(run, range(seeds)), seeds)
+        with _interrupts_alone():
+            yield from _told(map(run, range(seeds)), seeds)
         return
-    # Not forked: a child must not inherit what this process has open.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with worker_processes(jobs) as pool:
         yield from _told(pool.map(run, range(seeds)), seeds)
+
+
+@contextmanager
+def _interrupts_alone() -> Iterator[None]:
+    """Raise a ``KeyboardInterrupt`` as it is, not in the group that nurseries made of it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if group.subgroup(KeyboardInterrupt) is None:
+            raise
+        raise KeyboardInterrupt from None
 
 
 def _told(courses: Iterator[Course], seeds: int) -> Iterator[Course]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
-from multiprocessing import get_context
 from textwrap import shorten
 from typing import Annotated
 
@@ -19,6 +18,7 @@ import typer
 
 from batchcalls_simulator.cli.app import app, silence
 from batchcalls_simulator.cli.checkout import replay_line
+from batchcalls_simulator.cli.workers import worker_processes
 from batchcalls_simulator.lab.books import BrokenPromise
 from batchcalls_simulator.lab.world import Played, play
 
@@ -80,14 +80,10 @@ def _verdicts(seeds: Sequence[int], jobs: int) -> Iterator[_Verdict]:
     if jobs == 1 or len(seeds) == 1:
         yield from map(_judge, seeds)
         return
-    # Not forked: a child must not inherit what this process has open.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with worker_processes(jobs) as pool:
         futures: list[Future[_Verdict]] = [pool.submit(_judge, seed) for seed in seeds]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for future in futures:
+            yield future.result()
 
 
 def _judge(seed: int) -> _Verdict:

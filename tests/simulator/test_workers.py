@@ -1,0 +1,67 @@
+"""A command that has processes of its own, interrupted: it ends at once, and they with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+WAIT_S = 60.0
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Path:
+    """A file whose plan takes minutes."""
+    calls = [{"phone_number": f"+1999{index:07d}"} for index in range(50_000)]
+    document = {"concurrency": 50, "call_defaults": {"script": {"text": "Hello."}}, "calls": calls}
+    path = tmp_path / "campaign.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_an_interrupted_plan_says_so_and_nothing_else(campaign: Path) -> None:
+    """Ctrl-C reaches every process of a terminal; one of them answers, in one line."""
+    command = [sys.executable, "-m", "batchcalls_simulator", "plan", str(campaign)]
+    with subprocess.Popen(
+        [*command, "--seeds", "8", "--jobs", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        workers = workers_of(process.pid)
+        began = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=WAIT_S)
+        took_s = time.monotonic() - began
+    assert (process.returncode, out) == (130, "")
+    assert err == "\ninterrupted: nobody was called, and there is no forecast\n"
+    assert took_s < 10.0
+    while any(map(runs, workers)):
+        assert time.monotonic() < began + WAIT_S, "they end with it"
+        time.sleep(0.01)
+
+
+def runs(pid: str) -> bool:
+    """Whether the process does anything but wait to be buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
+def workers_of(pid: int) -> list[str]:
+    """The processes of a pool of two, and the one that cleans up after them."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if len(children) >= 3:
+            return children
+        assert time.monotonic() < deadline, "the processes were started"
+        time.sleep(0.01)
