@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -76,12 +77,15 @@ def test_what_the_server_refuses_is_2(run: Run, arguments: tuple[str, ...], mess
 
 def test_each_violation_is_a_line_with_its_path_in_the_document(run: Run) -> None:
     """Paths are those of the document, not of the request that it becomes."""
-    calls = [{"phone_number": "+15550100000"}, {"phone_number": "123"}]
+    calls = [
+        {"phone_number": "+15550100000"},
+        {"phone_number": "123", "reference_id": "customer 7"},
+    ]
     ended = run("submit", "-", stdin=document(calls=calls, concurrency=0))
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.splitlines() == [
-        "calls[1].phone_number: is no number",
-        "concurrency: must be at least 1",
+        'calls[1].phone_number: is no number: "123" (reference_id "customer 7")',
+        "concurrency: must be at least 1: 0",
     ]
 
 
@@ -109,12 +113,33 @@ def test_violations_beyond_those_listed_are_counted(run: Run) -> None:
         ('{"calls": [\n  {"phone_number" 1}]}', ":2:19: not JSON: Expecting ':' delimiter"),
         ("", ":1:1: not JSON: Expecting value"),
         ("[" * 100_000, ": nested too deeply"),
+        ("\ufeff{", ":1:2: not JSON: Expecting property name enclosed in double quotes"),
     ],
 )
 def test_bad_json_is_named_by_line_and_column(run: Run, text: str, message: str) -> None:
     """An editor can jump to the place, in a file as in standard input."""
     ended = run("submit", "-", stdin=text)
     assert (ended.code, ended.err) == (2, f"batchcalls: standard input{message}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f'{{"concurrency": {"9" * 5_000}}}', "concurrency: is out of range"),
+        ('{"concurrency": NaN}', "concurrency: must be a finite number, not nan: NaN"),
+        (
+            '{"max_calls_per_second": 1e999}',
+            "max_calls_per_second: must be a finite number, not inf: Infinity",
+        ),
+        ('{"priority": 1, "priority": 2}', "priority: is given more than once: 2"),
+    ],
+)
+def test_what_the_reader_of_json_lets_pass_is_named_by_its_path(
+    run: Run, text: str, line: str
+) -> None:
+    """Numbers of thousands of digits, numbers that are none, keys that stand twice."""
+    ended = run("submit", "-", stdin=text)
+    assert (ended.code, ended.err.splitlines()) == (2, [line])
 
 
 def test_a_file_that_cannot_be_read_is_2(run: Run, tmp_path: Path) -> None:
@@ -215,6 +240,83 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(
             env=environment(server.address),
         )
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost", "localhost:", "localhost:70000", "localhost:0", ":1", "http://a:1"]
+)
+def test_an_address_that_is_none_is_2(run: Run, address: str) -> None:
+    """gRPC would try another port than the one that was meant."""
+    ended = run("list", "--address", address)
+    assert (ended.code, ended.out) == (2, "")
+    assert "HOST:PORT" in ended.err
+
+
+def test_a_misspelt_variable_is_2(server: FakeServer) -> None:
+    """A command must not go to another server than the one that was meant."""
+    ended = in_a_shell("list", server, BATCHCALLS_ADRESS=server.address)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "batchcalls: BATCHCALLS_ADRESS: is an unknown variable; did you mean BATCHCALLS_ADDRESS?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["list", "calls batch_done", "status batch_done --json", "--help", "serve --print-config"],
+)
+def test_output_that_cannot_be_written_is_4(server: FakeServer, command: str) -> None:
+    """A full disk is said in one line."""
+    ended = in_a_shell(f"{command} >/dev/full", server)
+    assert ended.returncode == 4
+    assert ended.stderr.splitlines()[-1].endswith("No space left on device")
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_id_of_a_batch_is_not_lost_with_the_output(server: FakeServer, tmp_path: Path) -> None:
+    """Whoever can't print it is told what was submitted."""
+    (tmp_path / "batch.json").write_text(document())
+    ended = in_a_shell(f"submit {tmp_path / 'batch.json'} >/dev/full", server)
+    assert ended.returncode == 4
+    assert ended.stderr.splitlines() == [
+        "batchcalls: batch_done was submitted",
+        "batchcalls: can't write the output: No space left on device",
+    ]
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&- <&-", "2>/dev/full"])
+def test_a_stream_that_is_closed_is_no_error(server: FakeServer, streams: str) -> None:
+    """Whoever closed it wants nothing from it; the command does its work."""
+    ended = in_a_shell(f"watch batch_done {streams}", server)
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stderr
+
+
+def test_standard_input_that_is_closed_is_empty(server: FakeServer) -> None:
+    """It is bad input, like an empty file."""
+    ended = in_a_shell("submit - <&-", server)
+    assert ended.returncode == 2
+    assert ended.stderr == "batchcalls: standard input:1:1: not JSON: Expecting value\n"
+
+
+def test_an_argument_that_is_no_text_is_2(server: FakeServer) -> None:
+    """Half a character fits into no request."""
+    ended = in_a_shell("status $(printf 'batch_\\351')", server)
+    assert (ended.returncode, ended.stderr) == (2, "batchcalls: an argument isn't UTF-8\n")
+
+
+def in_a_shell(
+    command: str, server: FakeServer, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    batchcalls = shlex.join(BATCHCALLS)
+    return subprocess.run(
+        ["sh", "-c", f"{batchcalls} {command}"],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+        env={**environment(server.address), **variables},
+    )
 
 
 def watching(server: FakeServer, *arguments: str) -> subprocess.Popen[str]:

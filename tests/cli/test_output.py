@@ -89,7 +89,7 @@ def test_calls_are_filtered_and_limited(run: Run) -> None:
 def test_a_plain_table_has_tabs_and_only_as_column_borders(run: Run) -> None:
     """Without a terminal nothing is cut, and no value can break a column."""
     lines = run("list").out.splitlines()
-    assert [line.count("\t") for line in lines] == [6] * 5
+    assert [line.count("\t") for line in lines] == [7] * 5
     assert lines[1].endswith("\tSpring\\tcampaign")
 
 
@@ -132,5 +132,5 @@ def test_watch_prints_progress_and_result_apart(run: Run) -> None:
     """Without a terminal progress is plain lines on standard error; the result is the end."""
     ended = run("watch", "batch_done")
     assert ended.out.startswith("batch_done  completed")
-    assert ended.err.splitlines()[0] == "batch_done running; 25/25 calls ended; 25 completed"
+    assert ended.err.splitlines()[0] == "batch_done running; 25/25 calls ended; 25 reached"
     assert "\x1b" not in ended.out + ended.err

@@ -9,6 +9,7 @@ from its id:
     batch_flaky     streams of events break with UNAVAILABLE after two messages, and every
                     other watch of it after one
     batch_full      every request is refused with RATE_LIMITED
+    batch_lost      the answer to its first submission is lost
 
 ``--port`` asks for a port; 0, the default, takes a free one. ``--settled`` has batch_busy
 completed. It prints ``left`` when a stream is over.
@@ -50,6 +51,8 @@ _STATUS = {
     "batch_busy": batch_pb2.BATCH_STATUS_RUNNING,
     "batch_flaky": batch_pb2.BATCH_STATUS_COMPLETED,
 }
+_OLD = "old"
+"""Whatever has this for its name was submitted before, in 2001."""
 
 
 class FakeService(service.BatchCallsServiceServicer):
@@ -58,6 +61,7 @@ class FakeService(service.BatchCallsServiceServicer):
     def __init__(self, *, settled: bool) -> None:
         self._settled = settled
         self._watch_breaks = True
+        self._requests: dict[str, str] = {}
 
     def SubmitBatch(  # noqa: N802 - the name of the RPC
         self, request: messages.SubmitBatchRequest, context: grpc.ServicerContext
@@ -71,9 +75,25 @@ class FakeService(service.BatchCallsServiceServicer):
             violations.append(Violation("batch.concurrency", "must be at least 1"))
         if violations:
             _refuse(context, InvalidRequest(violations))
+        if request.batch_id == "batch_lost":
+            return self._submit_lost(request, context)
         batch = _batch(request.batch_id or "batch_done", context)
         batch.total_calls = len(request.calls)
-        return messages.SubmitBatchResponse(batch=batch)
+        if request.batch.display_name == _OLD:
+            batch.create_time.FromSeconds(1_000_000_000)
+        again = request.batch.display_name == _OLD and not request.request_id.startswith("again-")
+        return messages.SubmitBatchResponse(batch=batch, already_submitted=again)
+
+    def _submit_lost(
+        self, request: messages.SubmitBatchRequest, context: grpc.ServicerContext
+    ) -> messages.SubmitBatchResponse:
+        """Take it, and lose the answer; the same request again gets it."""
+        if request.request_id not in self._requests:
+            self._requests[request.request_id] = request.batch_id
+            context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+        batch = _batch("batch_done", context)
+        batch.display_name = str(len(self._requests))
+        return messages.SubmitBatchResponse(batch=batch, already_submitted=True)
 
     def GetBatch(  # noqa: N802 - the name of the RPC
         self, request: messages.GetBatchRequest, context: grpc.ServicerContext

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,6 +58,20 @@ def test_calls_that_are_up_finish_and_no_others_are_dialed(tmp_path: Path) -> No
         calls = calls_of(stub, batch_id)
     outcomes = [[attempt.outcome for attempt in call.attempts] for call in calls]
     assert outcomes == [[OUTCOME_COMPLETED]] * 60
+
+
+def test_a_terminal_that_closes_drains_too(tmp_path: Path) -> None:
+    """SIGHUP is SIGTERM: a call that is up then ends well, and isn't unknown after the restart."""
+    place = Place(folder=tmp_path, carrier={"talk_time": "1"})
+    with running_server(place) as server, server.stub() as stub:
+        batch_id = stub.SubmitBatch(batch(1)).batch.batch_id
+        wait_for_calls_up(stub, batch_id, 1)
+        server.process.send_signal(signal.SIGHUP)
+        assert server.wait() == 0
+        assert "draining" in server.log.read_text()
+    with running_server(place) as server, server.stub() as stub:
+        (call,) = calls_of(stub, batch_id)
+    assert [attempt.outcome for attempt in call.attempts] == [OUTCOME_COMPLETED]
 
 
 def test_a_drain_ends_at_its_timeout(tmp_path: Path) -> None:

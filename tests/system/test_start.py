@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import socket
 import subprocess
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 
 from batchcalls.rpc.server import SERVICE
 from batchcalls.v1 import batch_calls_service_pb2 as messages
+from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceStub
 from tests.system.asking import SERVING, health
 from tests.system.requests import ENDLESS, batch
 from tests.system.server import (
@@ -26,7 +29,7 @@ from tests.system.server import (
 )
 
 
-def start(place: Place) -> Ended:
+def start(place: Place, **variables: str) -> Ended:
     """Start a server that can't start."""
     done = subprocess.run(
         place.command,
@@ -34,7 +37,7 @@ def start(place: Place) -> Ended:
         text=True,
         timeout=WAIT_S,
         check=False,
-        env=environment(),
+        env=environment(**variables),
     )
     return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
 
@@ -89,6 +92,41 @@ def test_a_bad_setting_is_one_line_each(tmp_path: Path, settings: str, lines: li
     assert len(ended.lines) == len(lines)
     for line, beginning in zip(ended.lines, lines, strict=True):
         assert line.startswith(f"batchcalls: {beginning}")
+
+
+@pytest.mark.parametrize("name", ["BATCHCALLS_LISTN", "batchcalls_max_open_cals"])
+def test_a_misspelt_variable_stops_the_start(tmp_path: Path, name: str) -> None:
+    """A server must not start with a default in the place of what was meant."""
+    ended = start(Place(folder=tmp_path), **{name: "1"})
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.lines[0].startswith(f"batchcalls: {name}: is an unknown variable; did you mean")
+
+
+def test_a_server_whose_output_nobody_takes_serves(tmp_path: Path) -> None:
+    """Closed streams and a full disk behind them: neither gets in the way of calls, or of its own.
+
+    A database that is opened while a standard stream is closed must not get what is logged.
+    """
+    place = Place(folder=tmp_path, listen=free_address())
+    command = f"{shlex.join(place.command)} >&- 2>&- <&-"
+    with subprocess.Popen(["sh", "-c", f"exec {command}"], env=environment()) as process:
+        try:
+            with grpc.insecure_channel(place.listen) as channel:
+                grpc.channel_ready_future(channel).result(WAIT_S)
+                stub = BatchCallsServiceStub(channel)
+                batch_id = stub.SubmitBatch(batch()).batch.batch_id
+                get = messages.GetBatchRequest(batch_id=batch_id)
+                eventually(lambda: stub.GetBatch(get).batch.completed_calls)
+            process.terminate()
+            assert process.wait(WAIT_S) == 0
+        finally:
+            process.kill()
+
+
+def free_address() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 def test_a_request_of_many_calls_passes(server: Server) -> None:

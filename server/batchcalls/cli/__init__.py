@@ -8,7 +8,6 @@ standard error.
 from __future__ import annotations
 
 import sys
-from io import TextIOWrapper
 
 from batchcalls.cli import (  # noqa: F401 - imported to register their commands
     batches,
@@ -23,6 +22,8 @@ from batchcalls.cli import (  # noqa: F401 - imported to register their commands
     watch,
 )
 from batchcalls.cli.app import app
+from batchcalls.cli.session import BROKEN_PIPE, OUTPUT_LOST, discard_output, tell
+from batchcalls.cli.streams import escape_what_cannot_be_encoded, open_closed_streams
 
 # Help lists commands as they registered, and that follows who imports whom.
 app.registered_commands.sort(key=lambda command: str(command.name))
@@ -30,8 +31,17 @@ app.registered_commands.sort(key=lambda command: str(command.name))
 
 def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
-    # A display name may hold what the terminal's encoding lacks.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    app()
+    open_closed_streams()
+    escape_what_cannot_be_encoded()
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
+        sys.exit(BROKEN_PIPE)
+    except OSError as error:
+        discard_output()
+        tell(f"batchcalls: {error}")
+        sys.exit(OUTPUT_LOST)

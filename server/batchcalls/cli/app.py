@@ -11,6 +11,7 @@ import typer
 
 from batchcalls import __version__
 from batchcalls.client.channel import DEFAULT_ADDRESS
+from batchcalls.config import ADDRESS_VARIABLE, is_host_and_port
 
 app = typer.Typer(
     name="batchcalls",
@@ -23,10 +24,26 @@ app = typer.Typer(
 
 PATIENCE_S = 60.0
 
+
+def check_address(address: str) -> str:
+    """The address as it was given.
+
+    Raises:
+      BadParameter: nobody can be reached by it; gRPC would try another port instead.
+    """
+    if not is_host_and_port(address, lowest_port=1):
+        raise typer.BadParameter(f"{address!r}: must be HOST:PORT, with a port from 1 to 65535")
+    return address
+
+
 Address = Annotated[
     str,
     typer.Option(
-        "--address", envvar="BATCHCALLS_ADDRESS", metavar="HOST:PORT", help="Where the server is."
+        "--address",
+        envvar=ADDRESS_VARIABLE,
+        metavar="HOST:PORT",
+        callback=check_address,
+        help="Where the server is.",
     ),
 ]
 AsJson = Annotated[

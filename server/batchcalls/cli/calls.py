@@ -1,4 +1,4 @@
-"""``calls``: the calls of a batch."""
+"""``calls`` and ``call``: the calls of a batch, and one of them with its attempts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from batchcalls.cli.app import DEFAULT_ADDRESS, Address, AsJson, BatchId, app
-from batchcalls.cli.output import write_document_with, write_table
-from batchcalls.cli.render import CALL_COLUMNS, call_row
+from batchcalls.cli.output import write_document, write_document_with, write_lines, write_table
+from batchcalls.cli.render import CALL_COLUMNS, call_lines, call_row
 from batchcalls.cli.session import session
 from batchcalls.core.model import CallStatus, Outcome
 from batchcalls.document import call_document
@@ -50,3 +50,19 @@ def calls(
             write_document_with(head, "calls", map(call_document, shown))
         else:
             write_table(CALL_COLUMNS, map(call_row, shown))
+
+
+@app.command("call")
+def call(
+    call_id: Annotated[str, typer.Argument(metavar="CALL_ID", show_default=False)],
+    *,
+    address: Address = DEFAULT_ADDRESS,
+    as_json: AsJson = False,
+) -> None:
+    """Show a call: each attempt with its times and how it ended, and when it is tried again."""
+    with session(address) as connection:
+        found = connection.call(call_id)
+        if as_json:
+            write_document(call_document(found))
+        else:
+            write_lines(call_lines(found))

@@ -28,6 +28,9 @@ from batchcalls.v1.outcome_pb2 import Outcome
 ANSWER_TIMEOUT_S = 60.0
 """The longest wait for the answer to one request, a batch of 64 MiB included."""
 
+_UNANSWERED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+_UNSENT = ("failed to connect", "DNS resolution failed", "the target uri is not valid")
+
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Tell = Callable[[str], None]
@@ -36,7 +39,7 @@ Tell = Callable[[str], None]
 class Connection:
     """The RPCs that the commands use. Every method raises ``RpcFailed``.
 
-    ``tell`` gets a line when a stream is lost and when it is back.
+    ``tell`` gets a line when the server is lost and when it is back.
     """
 
     def __init__(self, address: str, *, tell: Tell) -> None:
@@ -56,9 +59,33 @@ class Connection:
     ) -> None:
         self._channel.close()
 
-    def submit(self, request: messages.SubmitBatchRequest) -> Batch:
-        """Submit a batch, or only have it checked."""
-        return _answer(self._stub.SubmitBatch, request).batch
+    def submit(
+        self, request: messages.SubmitBatchRequest, *, patience: Patience | None = None
+    ) -> messages.SubmitBatchResponse:
+        """Submit a batch, or only have it checked.
+
+        While there is ``patience``, an answer that got lost is asked for again. With a request
+        id that makes no second batch; without one, don't give it.
+        """
+        lost = False
+        while True:
+            try:
+                return _answer(self._stub.SubmitBatch, request)
+            except RpcFailed as failure:
+                if patience is None or not _unanswered(failure) or (_unsent(failure) and not lost):
+                    raise
+                if not lost:
+                    patience.renew()  # it was there a moment ago
+                lost = True
+                self._ask_again_after(failure, patience)
+
+    def _ask_again_after(self, failure: RpcFailed, patience: Patience) -> None:
+        delay_s = patience.next_delay_s(time.monotonic())
+        if delay_s is None:
+            self._tell("it may have been submitted; the same command makes no second batch of it")
+            raise failure
+        self._tell(f"no answer from {self._address} ({failure.message}); asking again")
+        time.sleep(delay_s)
 
     def batch(self, batch_id: str) -> Batch:
         """The batch as it stands."""
@@ -103,6 +130,10 @@ class Connection:
             request.page_token = page.next_page_token
             if not request.page_token:
                 return
+
+    def call(self, call_id: str) -> Call:
+        """The call as it stands, with its attempts."""
+        return _answer(self._stub.GetCall, messages.GetCallRequest(call_id=call_id)).call
 
     def event_pages(
         self, batch_id: str, *, after_sequence: int, types: Sequence[EventType.ValueType] = ()
@@ -167,6 +198,19 @@ class Connection:
         if not quiet:
             self._tell(f"lost {self._address} ({failure.message}); reconnecting")
         time.sleep(delay_s)
+
+
+def _unanswered(failure: RpcFailed) -> bool:
+    """Whether the transport failed, so that nobody knows what became of the request."""
+    return failure.reason is None and failure.code in _UNANSWERED
+
+
+def _unsent(failure: RpcFailed) -> bool:
+    """Whether nobody was there to take the request; only gRPC's words tell it from a lost answer.
+
+    Other words than those of today make it a lost answer, which is asked for once too often.
+    """
+    return any(words in failure.message for words in _UNSENT)
 
 
 def _answer(method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:

@@ -17,7 +17,7 @@ from batchcalls.cli.app import AsJson, app
 from batchcalls.cli.display import display_for
 from batchcalls.cli.output import write_lines
 from batchcalls.cli.render import batch_lines, duration_text, ended_calls
-from batchcalls.cli.session import UNREACHABLE, session, tell
+from batchcalls.cli.session import INTERRUPTED, UNREACHABLE, session, tell
 from batchcalls.cli.watch import exit_by, watch_batch
 from batchcalls.client.resume import Patience
 from batchcalls.document import batch_request
@@ -54,10 +54,10 @@ def demo(
     """Call simulated phones through a real server and watch it."""
     tell(f"starting a server, a database and the simulator; calling {calls:,} phones,")
     tell(f"at most {concurrency:,} at once, up to 3 attempts each")
-    with tempfile.TemporaryDirectory(prefix="batchcalls-demo-") as folder:
+    with _telling_what_is_gone(), tempfile.TemporaryDirectory(prefix="batchcalls-demo-") as folder:
         began = time.monotonic()
         with _server(Path(folder), concurrency) as address, session(address) as connection:
-            batch_id = connection.submit(_request(calls, concurrency)).batch_id
+            batch_id = connection.submit(_request(calls, concurrency)).batch.batch_id
             seen = watch_batch(
                 connection,
                 batch_id,
@@ -66,10 +66,22 @@ def demo(
             )
             took_s = time.monotonic() - began
             if not as_json:
-                write_lines(batch_lines(seen.batch, seen.outcomes))
+                write_lines(batch_lines(seen.batch, seen.tally))
                 ended = ended_calls(seen.batch)
                 write_lines([f"{ended:,} of {calls:,} calls final in {duration_text(took_s)}"])
         exit_by(seen.batch)
+
+
+@contextmanager
+def _telling_what_is_gone() -> Iterator[None]:
+    """Say to whoever interrupts the demo that nothing of it goes on."""
+    try:
+        yield
+    except (KeyboardInterrupt, typer.Exit) as ended:
+        if isinstance(ended, typer.Exit) and ended.exit_code != INTERRUPTED:
+            raise
+        tell("interrupted: the demo's server has ended, and its batch and database are gone")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _request(calls: int, concurrency: int) -> SubmitBatchRequest:
@@ -108,8 +120,11 @@ def _server(folder: Path, concurrency: int) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             yield _address(process, folder / "server.log")
-        finally:
             process.terminate()
+        except BaseException:
+            process.kill()  # its folder goes away with it, so there is nothing to save
+            raise
+        finally:
             process.wait(_STOP_TIMEOUT_S)
 
 

@@ -20,7 +20,7 @@ from batchcalls.cli.connection import Connection
 from batchcalls.cli.output import write_document_line, write_line
 from batchcalls.cli.render import event_line
 from batchcalls.cli.session import session
-from batchcalls.cli.watch import tell_that_it_goes_on
+from batchcalls.cli.watch import telling_that_it_goes_on
 from batchcalls.client.resume import Patience
 from batchcalls.core.model import EventType
 from batchcalls.document import event_document
@@ -57,7 +57,8 @@ def events(
                 types=types,
                 patience=Patience(limit_s=patience),
             )
-            _print_following(found, batch_id, as_json=as_json)
+            with telling_that_it_goes_on(batch_id):
+                _print(found, as_json=as_json)
         else:
             _print(_logged(connection, batch_id, after, types), as_json=as_json)
 
@@ -67,14 +68,6 @@ def _logged(
 ) -> Iterable[Event]:
     for page in connection.event_pages(batch_id, after_sequence=after, types=types):
         yield from page.events
-
-
-def _print_following(found: Iterable[Event], batch_id: str, *, as_json: bool) -> None:
-    try:
-        _print(found, as_json=as_json)
-    except KeyboardInterrupt:
-        tell_that_it_goes_on(batch_id)
-        raise
 
 
 def _print(found: Iterable[Event], *, as_json: bool) -> None:

@@ -1,18 +1,23 @@
-"""How many attempts of a batch ended how, counted from its event log.
+"""What a batch's own counts don't tell, counted from its event log.
 
-A batch carries counts of calls but not of outcomes. The log has each attempt's end exactly
-once, so the count can grow with the log and never reads an event twice.
+A batch carries counts of calls, but neither how attempts ended, nor who picked up the phone, a
+person or a machine, nor when calls that wait are dialed again. The log has each end of an
+attempt exactly once, so the tally can grow with the log and never reads an event twice.
 """
 
 from __future__ import annotations
 
+import heapq
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from batchcalls.cli.connection import Connection
 from batchcalls.core.model import EventType, Outcome
+from batchcalls.timestamps import microseconds
 from batchcalls.v1.event_pb2 import Event
-from batchcalls.wire.words import EVENT_TYPE_VALUES, OUTCOME_WORDS
+from batchcalls.wire.words import EVENT_TYPE_VALUES, EVENT_TYPE_WORDS, OUTCOME_WORDS
 
 _ENDS = tuple(
     EVENT_TYPE_VALUES[word]
@@ -25,19 +30,36 @@ _ENDS = tuple(
 )
 
 
-class OutcomeTally:
-    """The outcomes of one batch's attempts, as far as its log was read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What the log of a batch says at one moment.
 
-    def __init__(self, connection: Connection, batch_id: str) -> None:
+    ``outcomes`` are attempts; those that didn't occur are left out. ``voicemail_calls`` are
+    calls that completed at a machine. ``future_retries`` wait for a time that is yet to come,
+    from ``next_retry_us`` to ``last_retry_us``, which are 0 where there is none.
+    """
+
+    outcomes: Mapping[Outcome, int] = field(default_factory=dict)
+    voicemail_calls: int = 0
+    future_retries: int = 0
+    next_retry_us: int = 0
+    last_retry_us: int = 0
+
+
+class OutcomeTally:
+    """Counts the log of one batch, as far as it was read. ``clock`` tells the time in seconds."""
+
+    def __init__(
+        self, connection: Connection, batch_id: str, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._connection = connection
         self._batch_id = batch_id
+        self._clock = clock
         self._sequence = 0
         self._counts: Counter[Outcome] = Counter()
-
-    @property
-    def counts(self) -> Mapping[Outcome, int]:
-        """Attempts by outcome; outcomes that didn't occur are left out."""
-        return self._counts
+        self._voicemail_calls = 0
+        self._dues_us: list[int] = []  # a heap; a call canceled alone is in it until it is due
+        self._last_us = 0
 
     def catch_up(self, last_sequence: int) -> None:
         """Count what is in the log, at least up to ``last_sequence``.
@@ -50,9 +72,35 @@ class OutcomeTally:
         for page in self._connection.event_pages(
             self._batch_id, after_sequence=self._sequence, types=_ENDS
         ):
-            self._counts.update(filter(None, map(_outcome, page.events)))
+            now_us = self._now_us()
+            for event in page.events:
+                self._count(event, now_us)
             self._sequence = page.next_after_sequence
 
+    def now(self) -> Tally:
+        """What was counted so far; of waiting calls, those that are still to come."""
+        now_us = self._now_us()
+        while self._dues_us and self._dues_us[0] <= now_us:
+            heapq.heappop(self._dues_us)
+        waits = bool(self._dues_us)
+        return Tally(
+            outcomes=dict(self._counts),
+            voicemail_calls=self._voicemail_calls,
+            future_retries=len(self._dues_us),
+            next_retry_us=self._dues_us[0] if waits else 0,
+            last_retry_us=self._last_us if waits else 0,
+        )
 
-def _outcome(event: Event) -> Outcome | None:
-    return OUTCOME_WORDS.get(event.attempt.outcome)
+    def _count(self, event: Event, now_us: int) -> None:
+        outcome = OUTCOME_WORDS.get(event.attempt.outcome)
+        if outcome is not None:
+            self._counts[outcome] += 1
+        completed = EVENT_TYPE_WORDS.get(event.type) is EventType.CALL_COMPLETED
+        self._voicemail_calls += completed and outcome is Outcome.VOICEMAIL
+        due_us = microseconds(event.next_attempt_time)
+        if due_us > now_us:
+            heapq.heappush(self._dues_us, due_us)
+            self._last_us = max(self._last_us, due_us)
+
+    def _now_us(self) -> int:
+        return int(self._clock() * 1e6)

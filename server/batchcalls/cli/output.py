@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -20,25 +21,59 @@ from batchcalls.cli.render import Row, plain_rows
 
 Item = TypeVar("Item")
 
+_UNBOUNDED = 10_000
+"""More characters than any line of a table has."""
+
+
+class OutputLost(OSError):
+    """The results can't be written: a full disk, for one. A reader that left is no such case."""
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """The block writes to standard output and does nothing else that can fail.
+
+    Raises:
+      OutputLost: it can't be written to.
+      BrokenPipeError: whoever read it is gone.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputLost(error.strerror) from None
+
 
 def write_line(line: str) -> None:
     """Print a line of a stream: whoever reads it has it at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    with writing():
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 def write_lines(lines: Iterable[str]) -> None:
     """Print lines that come without delay; they may stay buffered for a while."""
     for line in lines:
-        sys.stdout.write(f"{line}\n")
+        with writing():
+            sys.stdout.write(f"{line}\n")
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Row]) -> None:
     """Print a table, or without a terminal its cells with tabs between them."""
     if sys.stdout.isatty():
-        Console(file=sys.stdout).print(_table(columns, rows))
+        _print_whole(_table(columns, rows))
     else:
         write_lines(plain_rows(columns, _begun(rows)))
+
+
+def _print_whole(table: Table) -> None:
+    """Print the table as wide as it is: a terminal breaks lines, and cuts no id."""
+    console = Console(file=sys.stdout)
+    unbounded = console.options.update(max_width=_UNBOUNDED)
+    console.width = max(console.width, console.measure(table, options=unbounded).maximum)
+    with writing():
+        console.print(table)
 
 
 def write_document(document: Mapping[str, object]) -> None:

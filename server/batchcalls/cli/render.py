@@ -8,11 +8,13 @@ printed that isn't ``printable``. Documents for machines are ``batchcalls.docume
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
+from batchcalls.cli.outcomes import Tally
 from batchcalls.core.model import BatchStatus, Outcome
 from batchcalls.timestamps import microseconds, rfc3339
 from batchcalls.v1.batch_pb2 import Batch
-from batchcalls.v1.call_pb2 import Call
+from batchcalls.v1.call_pb2 import Attempt, Call
 from batchcalls.v1.event_pb2 import Event
 from batchcalls.wire.words import (
     BATCH_STATUS_WORDS,
@@ -23,8 +25,11 @@ from batchcalls.wire.words import (
 
 Row = tuple[str, ...]
 
-BATCH_COLUMNS = ("batch", "status", "calls", "completed", "failed", "created", "name")
+BATCH_COLUMNS = ("batch", "status", "calls", "completed", "failed", "created", "starts", "name")
 CALL_COLUMNS = ("call", "phone number", "status", "outcome", "attempts")
+
+SIMULATED = "SIMULATED: no phone rings"
+"""Nobody who sees a batch may take simulated calls for real ones, or real ones for simulated."""
 
 
 def status_word(batch: Batch) -> str:
@@ -38,6 +43,11 @@ def is_final(batch: Batch) -> bool:
     return word is not None and word.final
 
 
+def is_running(batch: Batch) -> bool:
+    """Whether its calls are dialed now."""
+    return BATCH_STATUS_WORDS.get(batch.status) is BatchStatus.RUNNING
+
+
 def has_completed(batch: Batch) -> bool:
     """Whether the batch ended well."""
     return BATCH_STATUS_WORDS.get(batch.status) is BatchStatus.COMPLETED
@@ -48,22 +58,36 @@ def ended_calls(batch: Batch) -> int:
     return batch.completed_calls + batch.failed_calls + batch.canceled_calls
 
 
-def batch_lines(batch: Batch, outcomes: Mapping[Outcome, int] | None = None) -> Iterator[str]:
-    """The state of a batch in a few lines; without ``outcomes`` where they weren't counted."""
+def batch_lines(batch: Batch, tally: Tally | None = None) -> Iterator[str]:
+    """The state of a batch in a few lines; without ``tally`` where its log wasn't read."""
     name = f"  {printable(batch.display_name)}" if batch.display_name else ""
     yield f"{batch.batch_id}  {status_word(batch)}{name}"
-    yield f"  calls     {batch.total_calls}: {counts_text(batch)}"
-    tried = f": {outcomes_text(outcomes)}" if outcomes else ""
+    yield f"  carrier   {carrier_text(batch)}"
+    yield f"  calls     {batch.total_calls}: {counts_text(batch, tally)}"
+    tried = f": {outcomes_text(tally.outcomes)}" if tally and tally.outcomes else ""
     yield f"  attempts  {batch.attempts}{tried}"
+    if tally and waiting_text(batch, tally):
+        yield f"  retries   {waiting_text(batch, tally)}"
     yield f"  created   {_time(microseconds(batch.create_time))}"
+    if batch.HasField("start_time"):
+        yield f"  starts    {_time(microseconds(batch.start_time))}"
     if batch.HasField("end_time"):
         yield f"  ended     {_time(microseconds(batch.end_time))}"
 
 
-def counts_text(batch: Batch) -> str:
-    """Where the calls of the batch stand; places where none stands are left out."""
+def carrier_text(batch: Batch) -> str:
+    """Who places the calls, and whether anybody's phone rings."""
+    simulated = [SIMULATED] if batch.simulated else []
+    return "; ".join([printable(batch.carrier) or "-", *simulated])
+
+
+def counts_text(batch: Batch, tally: Tally | None = None) -> str:
+    """Where the calls of the batch stand; places where none stand are left out.
+
+    With a ``tally``, people who were reached and machines that answered are told apart.
+    """
     counts = {
-        "completed": batch.completed_calls,
+        **_completed(batch, tally),
         "failed": batch.failed_calls,
         "canceled": batch.canceled_calls,
         "in progress": batch.in_progress,
@@ -71,6 +95,24 @@ def counts_text(batch: Batch) -> str:
         "pending": batch.pending_calls,
     }
     return ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "none"
+
+
+def _completed(batch: Batch, tally: Tally | None) -> dict[str, int]:
+    if tally is None:
+        return {"completed": batch.completed_calls}
+    machines = min(tally.voicemail_calls, batch.completed_calls)  # the log may be ahead
+    return {"reached": batch.completed_calls - machines, "voicemail": machines}
+
+
+def waiting_text(batch: Batch, tally: Tally) -> str:
+    """How many calls wait for their next attempt, and for when; empty where none does."""
+    if not (batch.retrying_calls and is_running(batch)):
+        return ""
+    if not tally.future_retries:
+        return f"{batch.retrying_calls} due"
+    due = max(0, batch.retrying_calls - tally.future_retries)
+    waiting = f"{batch.retrying_calls - due} wait, the next at {moment_text(tally.next_retry_us)}"
+    return f"{due} due, {waiting}" if due else waiting
 
 
 def outcomes_text(outcomes: Mapping[Outcome, int]) -> str:
@@ -88,6 +130,7 @@ def batch_row(batch: Batch) -> Row:
         str(batch.completed_calls),
         str(batch.failed_calls),
         _time(microseconds(batch.create_time)),
+        _time(microseconds(batch.start_time)),
         printable(batch.display_name),
     )
 
@@ -102,6 +145,40 @@ def call_row(call: Call) -> Row:
         outcome or "-",
         str(len(call.attempts)),
     )
+
+
+def call_lines(call: Call) -> Iterator[str]:
+    """A call and each of its attempts, in a few lines."""
+    outcome = OUTCOME_WORDS.get(call.outcome)
+    status = CALL_STATUS_WORDS.get(call.status, str(call.status))
+    yield f"{call.call_id}  {status}" + (f": {outcome}" if outcome else "")
+    yield f"  batch     {call.batch_id}"
+    yield f"  number    {printable(call.spec.phone_number)}"
+    if call.spec.reference_id:
+        yield f"  reference {printable(call.spec.reference_id)}"
+    yield f"  created   {_time(microseconds(call.create_time))}"
+    for attempt in call.attempts:
+        yield from _attempt_lines(attempt)
+    if call.HasField("next_attempt_time"):
+        yield f"  again at  {_time(microseconds(call.next_attempt_time))}"
+    if call.HasField("end_time"):
+        yield f"  ended     {_time(microseconds(call.end_time))}"
+
+
+def _attempt_lines(attempt: Attempt) -> Iterator[str]:
+    outcome = OUTCOME_WORDS.get(attempt.outcome) or "under way"
+    said = " ".join(printable(word) for word in (attempt.carrier_code, attempt.detail) if word)
+    yield f"  attempt {attempt.number}: {outcome}" + (f"  ({said})" if said else "")
+    yield f"    {attempt.attempt_id} by {printable(attempt.carrier)}"
+    times = {
+        "dialed": attempt.start_time,
+        "rang": attempt.ring_time,
+        "answered": attempt.answer_time,
+        "ended": attempt.end_time,
+    }
+    for word, time in times.items():
+        if microseconds(time):
+            yield f"    {word:<9} {_time(microseconds(time))}"
 
 
 def event_line(event: Event) -> str:
@@ -141,6 +218,13 @@ def printable(text: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
         for letter in text
     )
+
+
+def moment_text(time_us: int) -> str:
+    """A time for people, by their own clock: of today ``11:21:05``, else with its date."""
+    moment = datetime.fromtimestamp(time_us / 1e6).astimezone()
+    today = moment.date() == datetime.now(moment.tzinfo).date()
+    return moment.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M")
 
 
 def plain_rows(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated, Any
@@ -15,8 +14,10 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from batchcalls.cli.app import app
-from batchcalls.cli.session import BAD_INPUT, tell
-from batchcalls.config import Settings, host_and_port
+from batchcalls.cli.config_text import config_lines
+from batchcalls.cli.output import OutputLost, write_line, write_lines
+from batchcalls.cli.session import BAD_INPUT, discard_output, tell
+from batchcalls.config import Settings
 from batchcalls.logs import configure_logs
 
 CRASHED = 1
@@ -58,6 +59,12 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help="A TOML file with settings (docs/configuration.md)."),
     ] = None,
+    print_config: Annotated[
+        bool,
+        typer.Option(
+            "--print-config", help="Print all settings as they would be, secrets hidden, and exit."
+        ),
+    ] = False,
 ) -> None:
     """Serve batches: take them in, dial, tell. SIGTERM drains it, a second one hurries it."""
     given = {
@@ -73,6 +80,9 @@ def serve(
     settings = _settings(
         config, {name: value for name, value in given.items() if value is not None}
     )
+    if print_config:
+        write_lines(config_lines(settings))
+        return
     configure_logs()
     _run(settings)
 
@@ -100,12 +110,19 @@ def _run(settings: Settings) -> None:
 
 
 def _announce(settings: Settings, port: int, metrics_port: int | None) -> None:
-    host, _ = host_and_port(settings.listen)
-    sys.stdout.write(f"listening on {host}:{port}\n")
+    lines = [f"listening on {_at(settings.listen, port)}"]
     if settings.metrics_listen is not None:
-        host, _ = host_and_port(settings.metrics_listen)
-        sys.stdout.write(f"metrics on http://{host}:{metrics_port}/metrics\n")
-    sys.stdout.flush()
+        lines.append(f"metrics on http://{_at(settings.metrics_listen, metrics_port)}/metrics")
+    try:
+        write_line("\n".join(lines))
+    except (OutputLost, BrokenPipeError) as error:
+        discard_output()
+        log.warning("cannot_announce", error=str(error))
+
+
+def _at(address: str, port: int | None) -> str:
+    """The address as clients write it, with the port that was taken."""
+    return f"{address.rpartition(':')[0]}:{port}"
 
 
 def _options(given: list[str]) -> dict[str, str]:
@@ -129,7 +146,8 @@ def _settings(config: Path | None, given: dict[str, Any]) -> Settings:
                 f"batchcalls: {name}: {problem['msg']}" if name else f"batchcalls: {problem['msg']}"
             )
     except SettingsError as error:
-        tell(f"batchcalls: {error}")
-    except (OSError, TOMLDecodeError) as error:
+        for complaint in str(error).splitlines():
+            tell(f"batchcalls: {complaint}")
+    except (OSError, TOMLDecodeError, UnicodeDecodeError) as error:
         tell(f"batchcalls: {config}: {error}")
     raise typer.Exit(BAD_INPUT)

@@ -1,8 +1,8 @@
 """One command's talk with a server: how it begins, and with which exit code it ends.
 
 Exit codes: 0 done, 1 the batch failed, 2 the request has to change, 3 the server can't be
-reached or can't serve (the same command may pass later), 130 interrupted, 141 the reader of
-the output went away (both as shells have it for the signals).
+reached or can't serve (the same command may pass later), 4 the output can't be written, 130
+interrupted, 141 the reader of the output went away (both as shells have it for the signals).
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import grpc
 import typer
 
 from batchcalls.cli.connection import Connection
+from batchcalls.cli.output import OutputLost, writing
 from batchcalls.cli.render import printable
 from batchcalls.client.failure import RpcFailed
+from batchcalls.config import unknown_variables
 from batchcalls.document import document_path
 from batchcalls.errors import InvalidRequest, Violation
 
 BATCH_FAILED = 1
 BAD_INPUT = 2
 UNREACHABLE = 3
+OUTPUT_LOST = 4
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
@@ -43,18 +46,24 @@ _CALLERS_FAULT = frozenset(
 
 
 def tell(line: str) -> None:
-    """Print a line for the person at the terminal, apart from the results."""
-    sys.stderr.write(f"{printable(line)}\n")
-    sys.stderr.flush()
+    """Print a line for the person at the terminal, apart from the results.
+
+    One that can't be printed is lost; nobody fails for it.
+    """
+    with suppress(OSError):
+        sys.stderr.write(f"{printable(line)}\n")
+        sys.stderr.flush()
 
 
 @contextmanager
 def session(address: str) -> Iterator[Connection]:
     """A connection for the commands in the block; its failures become messages and exit codes."""
+    _check_environment()
     try:
         with Connection(address, tell=tell) as connection:
             yield connection
-        sys.stdout.flush()
+        with writing():
+            sys.stdout.flush()
     except RpcFailed as failure:
         _explain(failure, address)
         raise typer.Exit(_exit_code(failure)) from None
@@ -62,10 +71,25 @@ def session(address: str) -> Iterator[Connection]:
         _list(error.violations, total=error.total)
         raise typer.Exit(BAD_INPUT) from None
     except BrokenPipeError:
-        _discard_output()
+        discard_output()
         raise typer.Exit(BROKEN_PIPE) from None
+    except OutputLost as error:
+        discard_output()
+        tell(f"batchcalls: can't write the output: {error}")
+        raise typer.Exit(OUTPUT_LOST) from None
+    except UnicodeEncodeError:
+        tell("batchcalls: an argument isn't UTF-8")
+        raise typer.Exit(BAD_INPUT) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _check_environment() -> None:
+    unknown = tuple(unknown_variables(os.environ))
+    for complaint in unknown:
+        tell(f"batchcalls: {complaint}")
+    if unknown:
+        raise typer.Exit(BAD_INPUT)
 
 
 def _exit_code(failure: RpcFailed) -> int:
@@ -91,6 +115,6 @@ def _list(violations: tuple[Violation, ...], *, total: int) -> None:
         tell(f"batchcalls: and {total - len(violations)} more")
 
 
-def _discard_output() -> None:
+def discard_output() -> None:
     """Let nothing that is still buffered fail once more when Python exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -66,7 +66,7 @@ def _print_text(connection: Connection, batch_id: str, *, limit: int, tally: boo
     outcomes = OutcomeTally(connection, batch_id)
     if tally:
         outcomes.catch_up(batch.last_sequence)
-    write_lines(batch_lines(batch, outcomes.counts))
+    write_lines(batch_lines(batch, outcomes.now() if tally else None))
     if limit:
         write_line("")
         write_table(CALL_COLUMNS, map(call_row, islice(connection.calls(batch_id), limit)))

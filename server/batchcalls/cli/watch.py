@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -17,10 +19,10 @@ from batchcalls.cli.app import (
 )
 from batchcalls.cli.connection import Connection
 from batchcalls.cli.display import Display, Progress, display_for
-from batchcalls.cli.outcomes import OutcomeTally
+from batchcalls.cli.outcomes import OutcomeTally, Tally
 from batchcalls.cli.output import write_lines
 from batchcalls.cli.pace import Pace
-from batchcalls.cli.render import batch_lines, ended_calls, has_completed
+from batchcalls.cli.render import batch_lines, has_completed, is_running
 from batchcalls.cli.session import BATCH_FAILED, session, tell
 from batchcalls.client.failure import RpcFailed
 from batchcalls.client.resume import Patience
@@ -37,14 +39,15 @@ def watch(
 ) -> None:
     """Follow a batch until it is final; exit code 1 if it didn't complete."""
     with session(address) as connection:
-        seen = watch_batch(
-            connection,
-            batch_id,
-            display=display_for(as_json=as_json),
-            patience=Patience(limit_s=patience),
-        )
+        with telling_that_it_goes_on(batch_id):
+            seen = watch_batch(
+                connection,
+                batch_id,
+                display=display_for(as_json=as_json),
+                patience=Patience(limit_s=patience),
+            )
         if not as_json:
-            write_lines(batch_lines(seen.batch, seen.outcomes))
+            write_lines(batch_lines(seen.batch, seen.tally))
         exit_by(seen.batch)
 
 
@@ -59,30 +62,27 @@ def watch_batch(
 ) -> Progress:
     """Show the batch until it is final; the last that was shown.
 
-    Interrupted, it says that the batch goes on.
-
     Raises:
       RpcFailed: the batch can't be watched, or the server is gone for too long.
     """
     tally, pace = OutcomeTally(connection, batch_id), Pace()
     seen: Progress | None = None
-    try:
-        with display:
-            for batch in connection.watch(
-                batch_id, interval_s=display.interval_s, patience=patience
-            ):
-                seen = _progress(batch, tally, pace)
-                display.show(seen)
-    except KeyboardInterrupt:
-        tell_that_it_goes_on(batch_id)
-        raise
+    with display:
+        for batch in connection.watch(batch_id, interval_s=display.interval_s, patience=patience):
+            seen = _progress(batch, tally, pace)
+            display.show(seen)
     assert seen is not None, "a watch begins with the state that it finds"
     return seen
 
 
-def tell_that_it_goes_on(batch_id: str) -> None:
-    """Say to whoever interrupted the watching that they interrupted nothing else."""
-    tell(f"{batch_id} goes on; to see it again: batchcalls watch {batch_id}")
+@contextmanager
+def telling_that_it_goes_on(batch_id: str) -> Iterator[None]:
+    """Say to whoever interrupts the watching in the block that they interrupted nothing else."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell(f"{batch_id} goes on; to see it again: batchcalls watch {batch_id}")
+        raise
 
 
 def _progress(batch: Batch, tally: OutcomeTally, pace: Pace) -> Progress:
@@ -92,11 +92,25 @@ def _progress(batch: Batch, tally: OutcomeTally, pace: Pace) -> Progress:
         if not failure.unavailable:
             raise
         # The stream notices too, and waits; the tally catches up after the next state.
-    ended = ended_calls(batch)
-    pace.add(time.monotonic(), attempts=batch.attempts, ended=ended)
+    counted = tally.now()
+    if is_running(batch):
+        pace.add(time.monotonic(), attempts=batch.attempts, pending=batch.pending_calls)
+    else:
+        pace.pause()
     return Progress(
         batch=batch,
-        outcomes=dict(tally.counts),
+        tally=counted,
         calls_per_second=pace.calls_per_second,
-        time_left_s=pace.time_left_s(batch.total_calls - ended),
+        end_time_s=_end_time_s(batch, counted, pace) if is_running(batch) else None,
     )
+
+
+def _end_time_s(batch: Batch, tally: Tally, pace: Pace) -> float | None:
+    now_s = time.time()
+    left_s = pace.time_left_s(
+        pending=batch.pending_calls,
+        due=max(0, batch.retrying_calls - tally.future_retries),
+        up=batch.in_progress,
+        wait_s=max(0.0, tally.last_retry_us / 1e6 - now_s) if batch.retrying_calls else 0.0,
+    )
+    return None if left_s is None else now_s + left_s

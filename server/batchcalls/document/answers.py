@@ -76,7 +76,7 @@ def submitted_document(answer: SubmitBatchResponse) -> Document:
     """The status of the batch that was submitted, and what there is to say about its submission."""
     warnings = [
         {"field": document_path(warning.field), "description": warning.description}
-        for warning in getattr(answer, "warnings", ())
+        for warning in answer.warnings
     ]
     return {
         **batch_document(answer.batch),

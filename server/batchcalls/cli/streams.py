@@ -1,0 +1,40 @@
+"""The standard streams of a command, whatever it was started with.
+
+A parent may have closed one of them (``>&-``). Python then has None in its place, and the next
+file that is opened, a database even, gets its number and whatever is printed to it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
+
+
+def open_closed_streams() -> None:
+    """Open each standard stream that is closed on a file that is empty and takes everything."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            _occupy(number)
+            null = Path(os.devnull).open("w" if number else "r")  # noqa: SIM115  # it stays open
+            setattr(sys, name, null)
+
+
+def escape_what_cannot_be_encoded() -> None:
+    """Print any text: a display name may hold what the terminal's encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _occupy(number: int) -> None:
+    """Keep a file that is opened later from getting the number of a stream that is closed."""
+    with suppress(OSError):
+        os.fstat(number)
+        return
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, number)
+    if null != number:
+        os.close(null)
