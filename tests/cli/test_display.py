@@ -32,14 +32,19 @@ def progress(
     tally: Tally | None = None,
     **counts: int,
 ) -> Progress:
-    counts = counts or {"total_calls": 10, "completed_calls": 3, "in_progress": 7}
+    counts = counts or {
+        "total_calls": 10,
+        "completed_calls": 3,
+        "voicemail_calls": 1,
+        "in_progress": 7,
+    }
     outcomes = {Outcome.BUSY: 1, Outcome.COMPLETED: 2, Outcome.VOICEMAIL: 1}
     batch = batch_pb2.Batch(batch_id=BATCH_ID, status=status)
     for name, count in counts.items():
         setattr(batch, name, count)
     return Progress(
         batch=batch,
-        tally=tally or Tally(outcomes=outcomes, voicemail_calls=1),
+        tally=tally or Tally(outcomes=outcomes),
         calls_per_second=2.5,
         end_time_s=NOW_S + 125.0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -33,6 +34,7 @@ from batchcalls.core.model import (
     Counts,
     Event,
     EventType,
+    Outcome,
 )
 
 BATCH_ID = "batch_1"
@@ -212,6 +214,26 @@ def test_a_resumed_batch_waits_for_its_start_if_it_never_ran() -> None:
     ledger.apply(BatchPaused(batch_id=BATCH_ID, time_us=2))
     ledger.apply(BatchResumed(batch_id=BATCH_ID, time_us=3))
     assert ledger.status is BatchStatus.SCHEDULED
+
+
+def test_people_and_machines_that_were_reached_are_counted_apart() -> None:
+    """A call that completes at a voicemail is completed; one that is tried again isn't counted."""
+    ledger = running(calls=3)
+    for position in range(3):
+        ledger.apply(started(position))
+    machine = replace(make_attempt(), outcome=Outcome.VOICEMAIL)
+    again = RetryScheduled(
+        batch_id=BATCH_ID, time_us=7, position=0, attempt=machine, due_time_us=99
+    )
+    over = CallEnded(
+        batch_id=BATCH_ID, time_us=7, position=1, status=CallStatus.COMPLETED, attempt=machine
+    )
+    ledger.apply(again)
+    [event] = ledger.apply(over).events
+    ledger.apply(ended(2, CallStatus.COMPLETED))
+    assert event.counts == Counts(in_progress=1, retrying=1, completed=1, voicemail=1)
+    assert ledger.snapshot().counts == Counts(retrying=1, completed=2, voicemail=1)
+    assert ledger.snapshot().counts.total == 3
 
 
 def test_a_call_that_is_given_back_has_no_attempt_of_it() -> None:

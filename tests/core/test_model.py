@@ -89,7 +89,8 @@ def test_a_call_keeps_what_it_says() -> None:
 def test_counts_add_up(counts: Counts) -> None:
     """The total is the sum of the six, which stand in the order of the statuses."""
     assert counts.total == sum(getattr(counts, status.value) for status in CallStatus)
-    assert counts._fields == tuple(status.value for status in CallStatus)
+    assert counts._fields == (*[status.value for status in CallStatus], "voicemail")
+    assert counts.by_status == {status: getattr(counts, status.value) for status in CallStatus}
 
 
 def test_a_retry_config_can_name_only_what_can_be_retried() -> None:

@@ -140,7 +140,8 @@ def test_an_event_has_its_keys_in_a_fixed_order() -> None:
         ' "batch_id": "batch_a", "call_id": "call_a_0",'
         ' "attempt": {"attempt_id": "x", "number": 1, "outcome": "completed"},'
         ' "counts": {"total_calls": 1, "pending_calls": 0, "in_progress": 0,'
-        ' "retrying_calls": 0, "completed_calls": 1, "failed_calls": 0, "canceled_calls": 0}}'
+        ' "retrying_calls": 0, "completed_calls": 1, "failed_calls": 0, "canceled_calls": 0,'
+        ' "voicemail_calls": 0}}'
     )
 
 

@@ -380,7 +380,7 @@ def check_settled(world: World, batch_id: str = "batch_a") -> None:
     assert [call.position for call in stored] == list(range(batch.counts.total))
     assert all(call.status.final for call in stored)
     by_status = Counter(call.status.value for call in stored)
-    assert {name: count for name, count in batch.counts._asdict().items() if count} == by_status
+    assert {name: count for name, count in batch.counts.by_status.items() if count} == by_status
     for call in stored:
         numbers = [attempt.number for attempt in call.attempts]
         assert numbers == list(range(1, len(numbers) + 1))

@@ -92,7 +92,7 @@ class LineDisplay(Display):
         parts = [
             _title(batch),
             f"{ended_calls(batch)}/{batch.total_calls} calls ended",
-            counts_text(batch, progress.tally),
+            counts_text(batch),
             *_measures(progress, time.time()),
         ]
         tell("; ".join(parts))
@@ -148,7 +148,7 @@ def progress_panel(progress: Progress, now_s: float) -> RenderableType:
         ProgressBar(total=max(batch.total_calls, 1), completed=ended, width=40),
         Text(f"{ended}/{batch.total_calls}"),
     )
-    lines = [f"  calls     {counts_text(batch, progress.tally)}"]
+    lines = [f"  calls     {counts_text(batch)}"]
     if progress.tally.outcomes:
         lines.append(f"  attempts  {outcomes_text(progress.tally.outcomes)}")
     measures = "; ".join(_measures(progress, now_s))

@@ -17,7 +17,7 @@ from batchcalls.cli.connection import Connection
 from batchcalls.core.model import EventType, Outcome
 from batchcalls.timestamps import microseconds
 from batchcalls.v1.event_pb2 import Event
-from batchcalls.wire.words import EVENT_TYPE_VALUES, EVENT_TYPE_WORDS, OUTCOME_WORDS
+from batchcalls.wire.words import EVENT_TYPE_VALUES, OUTCOME_WORDS
 
 _ENDS = tuple(
     EVENT_TYPE_VALUES[word]
@@ -34,13 +34,12 @@ _ENDS = tuple(
 class Tally:
     """What the log of a batch says at one moment.
 
-    ``outcomes`` are attempts; those that didn't occur are left out. ``voicemail_calls`` are
-    calls that completed at a machine. ``future_retries`` wait for a time that is yet to come,
-    from ``next_retry_us`` to ``last_retry_us``, which are 0 where there is none.
+    ``outcomes`` are attempts; those that didn't occur are left out. ``future_retries`` wait for
+    a time that is yet to come, from ``next_retry_us`` to ``last_retry_us``, which are 0 where
+    there is none.
     """
 
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
-    voicemail_calls: int = 0
     future_retries: int = 0
     next_retry_us: int = 0
     last_retry_us: int = 0
@@ -57,7 +56,6 @@ class OutcomeTally:
         self._clock = clock
         self._sequence = 0
         self._counts: Counter[Outcome] = Counter()
-        self._voicemail_calls = 0
         self._dues_us: list[int] = []  # a heap; a call canceled alone is in it until it is due
         self._last_us = 0
 
@@ -85,7 +83,6 @@ class OutcomeTally:
         waits = bool(self._dues_us)
         return Tally(
             outcomes=dict(self._counts),
-            voicemail_calls=self._voicemail_calls,
             future_retries=len(self._dues_us),
             next_retry_us=self._dues_us[0] if waits else 0,
             last_retry_us=self._last_us if waits else 0,
@@ -95,8 +92,6 @@ class OutcomeTally:
         outcome = OUTCOME_WORDS.get(event.attempt.outcome)
         if outcome is not None:
             self._counts[outcome] += 1
-        completed = EVENT_TYPE_WORDS.get(event.type) is EventType.CALL_COMPLETED
-        self._voicemail_calls += completed and outcome is Outcome.VOICEMAIL
         due_us = microseconds(event.next_attempt_time)
         if due_us > now_us:
             heapq.heappush(self._dues_us, due_us)

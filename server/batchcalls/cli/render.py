@@ -63,7 +63,7 @@ def batch_lines(batch: Batch, tally: Tally | None = None) -> Iterator[str]:
     name = f"  {printable(batch.display_name)}" if batch.display_name else ""
     yield f"{batch.batch_id}  {status_word(batch)}{name}"
     yield f"  carrier   {carrier_text(batch)}"
-    yield f"  calls     {batch.total_calls}: {counts_text(batch, tally)}"
+    yield f"  calls     {batch.total_calls}: {counts_text(batch)}"
     tried = f": {outcomes_text(tally.outcomes)}" if tally and tally.outcomes else ""
     yield f"  attempts  {batch.attempts}{tried}"
     if tally and waiting_text(batch, tally):
@@ -81,13 +81,14 @@ def carrier_text(batch: Batch) -> str:
     return "; ".join([printable(batch.carrier) or "-", *simulated])
 
 
-def counts_text(batch: Batch, tally: Tally | None = None) -> str:
+def counts_text(batch: Batch) -> str:
     """Where the calls of the batch stand; places where none stand are left out.
 
-    With a ``tally``, people who were reached and machines that answered are told apart.
+    People who were reached and machines that answered are told apart.
     """
     counts = {
-        **_completed(batch, tally),
+        "reached": batch.completed_calls - batch.voicemail_calls,
+        "voicemail": batch.voicemail_calls,
         "failed": batch.failed_calls,
         "canceled": batch.canceled_calls,
         "in progress": batch.in_progress,
@@ -95,13 +96,6 @@ def counts_text(batch: Batch, tally: Tally | None = None) -> str:
         "pending": batch.pending_calls,
     }
     return ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "none"
-
-
-def _completed(batch: Batch, tally: Tally | None) -> dict[str, int]:
-    if tally is None:
-        return {"completed": batch.completed_calls}
-    machines = min(tally.voicemail_calls, batch.completed_calls)  # the log may be ahead
-    return {"reached": batch.completed_calls - machines, "voicemail": machines}
 
 
 def waiting_text(batch: Batch, tally: Tally) -> str:

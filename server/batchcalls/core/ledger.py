@@ -49,6 +49,7 @@ from batchcalls.core.model import (
 )
 
 _INDEX: Final = {status: index for index, status in enumerate(CallStatus)}
+_VOICEMAIL: Final = Counts._fields.index("voicemail")
 _ENDING: Final = {
     CallStatus.COMPLETED: CallStep.COMPLETE,
     CallStatus.FAILED: CallStep.FAIL,
@@ -182,7 +183,7 @@ class Ledger:
         self._log(BATCH_EVENT[step], effects)
 
     def _settle(self, effects: Effects) -> None:
-        pending, in_progress, retrying, completed, _, _ = self._calls
+        pending, in_progress, retrying, completed, *_ = self._calls
         if pending or in_progress or retrying or self._status.final:
             return
         self._end_time_us = effects.time_us
@@ -230,6 +231,8 @@ class Ledger:
         )
         effects.moves.append(move)
         effects.attempt = Attempted(AttemptStep.END, position, attempt)
+        if step is CallStep.COMPLETE and attempt.outcome is Outcome.VOICEMAIL:
+            self._calls[_VOICEMAIL] += 1
         self._log(CALL_EVENT[step], effects, position, attempt, due_time_us)
 
     def _returned(self, change: CallReturned, effects: Effects) -> None:

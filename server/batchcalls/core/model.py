@@ -213,7 +213,10 @@ class BatchSpec:
 
 
 class Counts(NamedTuple):
-    """How many calls of a batch stand where; the six always add up to ``total``."""
+    """How many calls of a batch stand where; the first six always add up to ``total``.
+
+    ``voicemail`` of the completed ones reached a machine, the others a person.
+    """
 
     pending: int = 0
     in_progress: int = 0
@@ -221,10 +224,16 @@ class Counts(NamedTuple):
     completed: int = 0
     failed: int = 0
     canceled: int = 0
+    voicemail: int = 0
 
     @property
     def total(self) -> int:
-        return sum(self)
+        return sum(self[:-1])
+
+    @property
+    def by_status(self) -> dict[CallStatus, int]:
+        """How many calls have each status."""
+        return dict(zip(CallStatus, self, strict=False))
 
 
 @record

@@ -44,6 +44,7 @@ def batch_document(batch: Batch, calls: Iterable[Call] | None = None) -> Documen
         "pending_calls": batch.pending_calls,
         "retrying_calls": batch.retrying_calls,
         "canceled_calls": batch.canceled_calls,
+        "voicemail_calls": batch.voicemail_calls,
         "attempts": batch.attempts,
         "last_sequence": batch.last_sequence,
         **_settings(batch),
@@ -153,6 +154,7 @@ def _counts(counts: BatchCounts) -> Document:
         "completed_calls": counts.completed_calls,
         "failed_calls": counts.failed_calls,
         "canceled_calls": counts.canceled_calls,
+        "voicemail_calls": counts.voicemail_calls,
     }
 
 

@@ -292,6 +292,7 @@ class Batch(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     RETRY_ORDER_FIELD_NUMBER: _builtins.int
     SIMULATED_FIELD_NUMBER: _builtins.int
+    VOICEMAIL_CALLS_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The id of the batch: `batch_...`, chosen by the client or made by the server."""
     status: Global___BatchStatus.ValueType
@@ -332,6 +333,8 @@ class Batch(_message.Message):
     """Which calls of one priority go first."""
     simulated: _builtins.bool
     """Whether the carrier is a simulator: no phone rings."""
+    voicemail_calls: _builtins.int
+    """How many of the completed calls reached a machine; the others reached a person."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The labels that the client gave."""
@@ -385,10 +388,11 @@ class Batch(_message.Message):
         etag: _builtins.str = ...,
         retry_order: Global___RetryOrder.ValueType = ...,
         simulated: _builtins.bool = ...,
+        voicemail_calls: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "retry_config", b"retry_config", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "batch_id", b"batch_id", "callback_url", b"callback_url", "canceled_calls", b"canceled_calls", "carrier", b"carrier", "completed_calls", b"completed_calls", "concurrency", b"concurrency", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "etag", b"etag", "failed_calls", b"failed_calls", "in_progress", b"in_progress", "labels", b"labels", "last_sequence", b"last_sequence", "max_calls_per_second", b"max_calls_per_second", "pending_calls", b"pending_calls", "priority", b"priority", "retry_config", b"retry_config", "retry_order", b"retry_order", "retrying_calls", b"retrying_calls", "simulated", b"simulated", "start_time", b"start_time", "status", b"status", "total_calls", b"total_calls", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "batch_id", b"batch_id", "callback_url", b"callback_url", "canceled_calls", b"canceled_calls", "carrier", b"carrier", "completed_calls", b"completed_calls", "concurrency", b"concurrency", "create_time", b"create_time", "display_name", b"display_name", "end_time", b"end_time", "etag", b"etag", "failed_calls", b"failed_calls", "in_progress", b"in_progress", "labels", b"labels", "last_sequence", b"last_sequence", "max_calls_per_second", b"max_calls_per_second", "pending_calls", b"pending_calls", "priority", b"priority", "retry_config", b"retry_config", "retry_order", b"retry_order", "retrying_calls", b"retrying_calls", "simulated", b"simulated", "start_time", b"start_time", "status", b"status", "total_calls", b"total_calls", "update_time", b"update_time", "voicemail_calls", b"voicemail_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -409,6 +413,7 @@ class BatchCounts(_message.Message):
     COMPLETED_CALLS_FIELD_NUMBER: _builtins.int
     FAILED_CALLS_FIELD_NUMBER: _builtins.int
     CANCELED_CALLS_FIELD_NUMBER: _builtins.int
+    VOICEMAIL_CALLS_FIELD_NUMBER: _builtins.int
     total_calls: _builtins.int
     """How many calls the batch had."""
     pending_calls: _builtins.int
@@ -423,6 +428,8 @@ class BatchCounts(_message.Message):
     """How many calls had ended failed."""
     canceled_calls: _builtins.int
     """How many calls had ended canceled."""
+    voicemail_calls: _builtins.int
+    """How many of the completed calls had reached a machine."""
     def __init__(
         self,
         *,
@@ -433,10 +440,11 @@ class BatchCounts(_message.Message):
         completed_calls: _builtins.int = ...,
         failed_calls: _builtins.int = ...,
         canceled_calls: _builtins.int = ...,
+        voicemail_calls: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canceled_calls", b"canceled_calls", "completed_calls", b"completed_calls", "failed_calls", b"failed_calls", "in_progress", b"in_progress", "pending_calls", b"pending_calls", "retrying_calls", b"retrying_calls", "total_calls", b"total_calls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canceled_calls", b"canceled_calls", "completed_calls", b"completed_calls", "failed_calls", b"failed_calls", "in_progress", b"in_progress", "pending_calls", b"pending_calls", "retrying_calls", b"retrying_calls", "total_calls", b"total_calls", "voicemail_calls", b"voicemail_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,10 +38,11 @@ class _CountFields(Protocol):
     completed_calls: int
     failed_calls: int
     canceled_calls: int
+    voicemail_calls: int
 
 
 def _fill_counts(message: _CountFields, counts: Counts) -> None:
-    pending, in_progress, retrying, completed, failed, canceled = counts
+    pending, in_progress, retrying, completed, failed, canceled, voicemail = counts
     message.total_calls = pending + in_progress + retrying + completed + failed + canceled
     message.pending_calls = pending
     message.in_progress = in_progress
@@ -49,10 +50,11 @@ def _fill_counts(message: _CountFields, counts: Counts) -> None:
     message.completed_calls = completed
     message.failed_calls = failed
     message.canceled_calls = canceled
+    message.voicemail_calls = voicemail
 
 
 def counts_from_proto(message: batch_pb2.BatchCounts) -> Counts:
-    """The record of ``message``; its total follows from the six counts."""
+    """The record of ``message``; its total follows from the others."""
     return Counts(
         pending=message.pending_calls,
         in_progress=message.in_progress,
@@ -60,6 +62,7 @@ def counts_from_proto(message: batch_pb2.BatchCounts) -> Counts:
         completed=message.completed_calls,
         failed=message.failed_calls,
         canceled=message.canceled_calls,
+        voicemail=message.voicemail_calls,
     )
 
 

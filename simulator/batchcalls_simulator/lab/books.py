@@ -23,6 +23,7 @@ from batchcalls.core.model import (
     Call,
     CallSpec,
     CallStatus,
+    Counts,
     Event,
     EventType,
     Outcome,
@@ -111,7 +112,7 @@ class BatchBook:
                 f"{self.name}: the counts of event {event.sequence} don't add up",
             )
         if events:
-            self._compare_counts(events[-1].counts._asdict(), f"event {events[-1].sequence}")
+            self._compare_counts(events[-1].counts, f"event {events[-1].sequence}")
 
     def logged(self, after: int, until: int, types: Collection[EventType]) -> list[bytes]:
         """The events beyond sequence ``after``, up to ``until``, of these types (empty: all)."""
@@ -126,7 +127,7 @@ class BatchBook:
     def compare(self, batch: Batch) -> None:
         """Require that the service's own account says the same; whether it hangs up it tells."""
         self.hang_up = batch.hang_up
-        self._compare_counts(batch.counts._asdict(), "the batch")
+        self._compare_counts(batch.counts, "the batch")
         attempts = sum(call.attempts for call in self.calls)
         require(
             batch.attempts == attempts,
@@ -157,8 +158,12 @@ class BatchBook:
         if call.status is CallStatus.RETRYING:
             require(stored.due_time_us == call.due_time_us, f"{where}: its due time isn't durable")
 
-    def _compare_counts(self, counts: dict[str, int], where: str) -> None:
-        kept = {status.value: self.counts[status] for status in CallStatus}
+    def _compare_counts(self, counts: Counts, where: str) -> None:
+        machines = sum(
+            call.status is CallStatus.COMPLETED and call.last_outcome is Outcome.VOICEMAIL
+            for call in self.calls
+        )
+        kept = Counts(*[self.counts[status] for status in CallStatus])._replace(voicemail=machines)
         require(counts == kept, f"{self.name}: {where} counts {counts}, it should be {kept}")
 
     # What effects mean

@@ -108,6 +108,7 @@ def batch_record(row: Row[Any]) -> Batch:
             row.completed_calls,
             row.failed_calls,
             row.canceled_calls,
+            row.voicemail_calls,
         ),
         attempts=row.attempts,
         last_sequence=row.last_sequence,

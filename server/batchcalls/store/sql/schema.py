@@ -83,6 +83,7 @@ batches = Table(
     Column("completed_calls", BigInteger, nullable=False),
     Column("failed_calls", BigInteger, nullable=False),
     Column("canceled_calls", BigInteger, nullable=False),
+    Column("voicemail_calls", BigInteger, nullable=False),
     Column("attempts", BigInteger, nullable=False),
     Column("last_sequence", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
@@ -103,6 +104,7 @@ batches = Table(
         " + completed_calls + failed_calls + canceled_calls = total_calls",
         name="total",
     ),
+    CheckConstraint("voicemail_calls BETWEEN 0 AND completed_calls", name="voicemail"),
     CheckConstraint(
         "status NOT IN ('completed', 'failed', 'canceled')"
         " OR (pending_calls = 0 AND in_progress = 0 AND retrying_calls = 0 AND end_time_us > 0)",

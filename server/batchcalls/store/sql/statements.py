@@ -87,6 +87,7 @@ ACCOUNT_COLUMNS: Final = (
     "completed_calls",
     "failed_calls",
     "canceled_calls",
+    "voicemail_calls",
     "attempts",
     "last_sequence",
     "revision",

@@ -108,7 +108,7 @@ def counts_add_up(evidence: Evidence) -> Iterator[str]:
     for one in evidence.stored:
         batch = one.batch
         statuses = Counter(call.status for call in one.calls)
-        if batch.counts._asdict() != {status.value: statuses[status] for status in CallStatus}:
+        if batch.counts.by_status != {status: statuses[status] for status in CallStatus}:
             yield f"{batch.batch_id} counts {batch.counts}, its calls are {dict(statuses)}"
         attempts = sum(len(call.attempts) for call in one.calls)
         if batch.attempts != attempts:

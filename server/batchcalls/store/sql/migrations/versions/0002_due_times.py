@@ -1,4 +1,4 @@
-"""Any waiting call may have a due time; one index for the whole queue; the retry order."""
+"""Due times for any waiting call, one index for the queue, retry order, voicemail apart."""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ def upgrade() -> None:
         "ALTER TABLE batches ADD COLUMN retry_order TEXT DEFAULT 'retries_first' NOT NULL"
         " CONSTRAINT ck_batches_retry_order"
         " CHECK (retry_order IN ('fresh_first', 'retries_first'))"
+    )
+    op.execute(
+        "ALTER TABLE batches ADD COLUMN voicemail_calls BIGINT DEFAULT 0 NOT NULL"
+        " CONSTRAINT ck_batches_voicemail"
+        " CHECK (voicemail_calls BETWEEN 0 AND completed_calls)"
+    )
+    op.execute(
+        "UPDATE batches SET voicemail_calls = (SELECT count(*) FROM calls"
+        " WHERE calls.batch_key = batches.batch_key"
+        " AND calls.status = 'completed' AND calls.outcome = 'voicemail')"
     )
     op.drop_index(op.f("ix_calls_ready"), "calls")
     op.drop_index(op.f("ix_calls_waiting"), "calls")
