@@ -128,6 +128,31 @@ async def test_a_cancel_hangs_up_the_calls_of_an_earlier_process(
         check_settled(world)
 
 
+async def test_a_hang_up_that_a_crash_interrupted_is_finished(
+    autojump_clock: MockClock,
+) -> None:
+    """The batch was being hung up when the server died: the next one goes on with that."""
+
+    async def slow_to_let_go(call: OutboundCall, report: Report) -> CallResult:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(1)
+
+    with World(ScriptedCarrier(slow_to_let_go)) as world:
+        async with world.life() as engine:
+            await engine.submit(spec(), people(2))
+            await trio.sleep(5)
+            await engine.cancel("batch_a", hang_up=True)
+        carrier = knowing(UP_FOR_EVER)
+        world.carriers = {"simulator": carrier}
+        async with world.life():
+            await world.observer.final()
+            assert trio.current_time() < 7
+        assert sorted(carrier.hung_up) == ["attempt_a_0_1", "attempt_a_1_1"]
+
+
 async def test_a_carrier_that_is_deaf_to_hanging_up_is_given_up(
     autojump_clock: MockClock,
 ) -> None:

@@ -145,8 +145,9 @@ class Dialer:
         """Record the ends of calls that their carriers don't let go of, until cancelled."""
         while True:
             await self._told_to_end.wait(until=self._next_overdue_at())
-            overdue_at = self._clock.now() - LETTING_GO_S
-            for dial in [dial for dial, up in self._up.items() if up.deadline <= overdue_at]:
+            now = self._clock.now()
+            held = [dial for dial, up in self._up.items() if up.deadline + LETTING_GO_S <= now]
+            for dial in held:
                 log.error("carrier_holds_call", carrier=dial.lane.carrier.name, dial=repr(dial))
                 self.end(dial, _HELD)
 
