@@ -85,7 +85,7 @@ def test_a_call_keeps_what_it_says() -> None:
     assert spec.with_defaults(defaults) == spec
 
 
-@given(counts=st.builds(Counts, *[st.integers(0, 99)] * 6))
+@given(counts=st.builds(Counts, *[st.integers(0, 99)] * 7))
 def test_counts_add_up(counts: Counts) -> None:
     """The total is the sum of the six, which stand in the order of the statuses."""
     assert counts.total == sum(getattr(counts, status.value) for status in CallStatus)

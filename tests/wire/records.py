@@ -66,7 +66,7 @@ EVENTS = st.builds(
     type=st.sampled_from(EventType),
     time_us=TIMES_US,
     batch_id=st.from_regex("batch_[a-z0-9-]{1,20}", fullmatch=True),
-    counts=st.builds(Counts, *[COUNT] * 6),
+    counts=st.builds(Counts, *[COUNT] * 7),
     position=st.none() | st.integers(0, 999_999_999),
     attempt=st.none() | ATTEMPTS,
     due_time_us=TIMES_US,
