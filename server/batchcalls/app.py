@@ -21,6 +21,8 @@ from typing import Any, Final
 import structlog
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
 
+from batchcalls.api.use_cases import UseCases
+from batchcalls.api.validate import SubmitRules
 from batchcalls.bridge import GuestTrio, LeftBehind, run_in_thread
 from batchcalls.carriers.base import Carrier, CarrierError
 from batchcalls.carriers.loader import load_carrier
@@ -33,10 +35,10 @@ from batchcalls.metrics.commits import CommitMetrics
 from batchcalls.metrics.gauges import Gauges
 from batchcalls.metrics.instruments import Instruments
 from batchcalls.metrics.rpcs import RpcMetrics
+from batchcalls.rpc.asyncio_loop import AsyncioLoop
 from batchcalls.rpc.boundary import Boundary
 from batchcalls.rpc.server import SERVICE, RpcServer
 from batchcalls.rpc.service import BatchCallsService
-from batchcalls.rpc.validate import SubmitRules
 from batchcalls.store.contract import Store, StoreFailure
 from batchcalls.store.sql.migrate import NewerDatabase
 from batchcalls.store.sql.sql_store import SqlStore, UnsupportedDatabase
@@ -149,7 +151,7 @@ class App:
         log.info("draining", calls_up=engine.dialer.calls_up)
         readiness.closed = True
         await server.set_ready(ready=False)
-        engine.hub.close()
+        engine.feed.close()
         if not guest.ended.is_set():
             await _first(
                 guest.run(engine.drain, self._settings.drain_timeout_s), self._hurry.wait()
@@ -187,10 +189,14 @@ class App:
             },
             default_carrier=settings.default_carrier,
         )
-        simulated = _simulated(engine.carriers)
-        service = BatchCallsService(
-            engine, guest, rules=rules, clock=self._clock, simulated=simulated
+        use_cases = UseCases(
+            engine,
+            AsyncioLoop(guest),
+            rules=rules,
+            clock=self._clock,
+            simulated=_simulated(engine.carriers),
         )
+        service = BatchCallsService(use_cases)
         boundary = Boundary(metrics, prefix=SERVICE)
         return RpcServer(service, boundary, max_message_mib=settings.max_message_mib)
 

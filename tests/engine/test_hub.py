@@ -140,10 +140,10 @@ async def read_to_the_end(
     def ring() -> None:
         rung.set()
 
-    with engine.hub.watch("batch_a", ring):
+    with engine.feed.hub.watch("batch_a", ring):
         while True:
             rung = trio.Event()  # before the look, so that no ring is lost
-            new = sequences(engine.hub.recent("batch_a", after, limit))
+            new = sequences(engine.feed.hub.recent("batch_a", after, limit))
             if new is None:
                 ask = partial(engine.store.event_page, "batch_a", after=after, limit=limit)
                 page = await engine.read(ask)

@@ -198,6 +198,13 @@ MUTATIONS = (
         broken="not finished in time.*Reader",
     ),
     Mutation(
+        name="readers are shown what the engine hasn't heard of yet",
+        file="engine/feed.py",
+        before="if event[0] <= batch.last_sequence]",
+        after="if event[0] <= found.last_sequence]",
+        broken="ahead of|isn't installed|before the server",
+    ),
+    Mutation(
         name="memory leaves out an event behind the one that a reader has",
         file="engine/hub.py",
         before="_slice(board.recent, after + 1 - first, limit)",

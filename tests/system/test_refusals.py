@@ -12,8 +12,8 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 
+from batchcalls.api.paging import list_scope, page_token
 from batchcalls.client.channel import MAX_MESSAGE_BYTES
-from batchcalls.rpc.paging import list_scope, page_token
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from tests.system.asking import detail, reason, status_of
 from tests.system.requests import batch
@@ -104,8 +104,8 @@ def test_a_monstrous_id_is_not_found_and_not_sent_back(
 @pytest.mark.parametrize("cursor", ["abc", "-1", "9" * 19, "9" * 400, "9" * 5_000, "1.5", "\0"])
 def test_a_forged_token_is_refused(server: Server, cursor: str) -> None:
     """Also one whose digest fits, which anybody can make who has read the code."""
-    of_batches = page_token(cursor, list_scope("ListBatches", ()))
-    of_calls = page_token(cursor, list_scope("ListCalls", a_batch(server), (), ()))
+    of_batches = page_token(cursor, list_scope("ListBatches", "default", ()))
+    of_calls = page_token(cursor, list_scope("ListCalls", "default", a_batch(server), (), ()))
     requests = {
         "ListBatches": messages.ListBatchesRequest(page_token=of_batches),
         "ListCalls": messages.ListCallsRequest(batch_id=a_batch(server), page_token=of_calls),
@@ -127,6 +127,6 @@ def a_batch(server: Server) -> str:
 @pytest.mark.parametrize("cursor", ["1", "9" * 18])
 def test_a_place_that_nobody_was_led_to_is_only_a_place(server: Server, cursor: str) -> None:
     """A token that was made up well leads into a list that may be read anyway."""
-    token = page_token(cursor, list_scope("ListBatches", ()))
+    token = page_token(cursor, list_scope("ListBatches", "default", ()))
     with server.stub() as stub:
         stub.ListBatches(messages.ListBatchesRequest(page_token=token))

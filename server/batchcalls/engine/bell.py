@@ -15,8 +15,10 @@ class Bell:
         """Wake the waiter, now or when it comes back."""
         self._rung.set()
 
-    async def wait(self, until: float) -> None:
-        """Wait for a ring since the last wait, or until that moment (monotonic seconds)."""
+    async def wait(self, until: float) -> bool:
+        """Wait for a ring since the last wait; False when ``until`` (monotonic) has come first."""
         with trio.move_on_at(until):
             await self._rung.wait()
+        has_rung = self._rung.is_set()
         self._rung = trio.Event()
+        return has_rung

@@ -2,7 +2,7 @@
 
 Callers (the RPCs, the simulated world) submit and steer batches here and read their present
 state; everything else happens inside. The engine owns the dispatcher, the scheduler, the
-dialer, the hub and the journal's listeners, and builds them from what it is given: the store,
+dialer, the feed and the journal's listeners, and builds them from what it is given: the store,
 the carriers, the clock, randomness and the way to run blocking code.
 """
 
@@ -35,7 +35,7 @@ from batchcalls.core.model import Batch, BatchSpec, BatchStatus
 from batchcalls.engine.admission import Admission, EngineLimits
 from batchcalls.engine.bell import Bell
 from batchcalls.engine.dialer import DEFAULT_TIMING, Dialer, Timing
-from batchcalls.engine.hub import Hub
+from batchcalls.engine.feed import Feed
 from batchcalls.engine.journal import Journal, Listener, Replayed, RunSync
 from batchcalls.engine.recovery import Recovery
 from batchcalls.engine.scheduler import Scheduler
@@ -87,7 +87,6 @@ class Engine:
             for name, carrier in carriers.items()
         }
         self.limits = limits
-        self.hub = Hub()
         self.journal = Journal(store, clock=clock, run_sync=run_sync)
         self.dispatcher = Dispatcher(
             server=Limit(
@@ -97,6 +96,7 @@ class Engine:
         )
         self.store = store
         self.carriers: Mapping[str, Carrier] = borders
+        self.feed = Feed(store=store, journal=self.journal, read=self.read, batch=self.batch)
         self._carriers_scope = trio.CancelScope()
         self._carriers_closed = trio.Event()
         self._clock = clock
@@ -131,7 +131,7 @@ class Engine:
             timing=timing,
         )
         self.journal.listen(self.scheduler)
-        self.journal.listen(self.hub)
+        self.journal.listen(self.feed.hub)
 
     def __repr__(self) -> str:
         return f"<Engine {self.dispatcher!r} {self.journal!r}>"
@@ -142,7 +142,7 @@ class Engine:
         return self.journal.healthy and not self._stopping
 
     def listen(self, listener: Listener) -> None:
-        """Tell ``listener`` of every commit, behind the scheduler and the hub."""
+        """Tell ``listener`` of every commit, behind the scheduler and the feed."""
         self.journal.listen(listener)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -278,10 +278,17 @@ class Engine:
         return await self._steer(change, is_canceled)
 
     async def batch(self, batch_id: str) -> Batch:
-        """The batch as it stands durably. Raises ``NotFound``, ``Unavailable``."""
+        """The batch as it stands durably; from memory, at once, while it isn't final.
+
+        Raises:
+          NotFound: there is no such batch, or its submission isn't known yet to be durable.
+          Unavailable: the store can't be read.
+        """
         batch = self.journal.batch(batch_id)
         if batch is None:
             batch = await self.read(self.store.batch, batch_id)
+            if batch is not None and not batch.status.final:
+                batch = self.journal.batch(batch_id)
         if batch is None:
             raise batch_not_found(batch_id)
         return batch

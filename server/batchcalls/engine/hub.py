@@ -92,6 +92,10 @@ class Hub:
             return None
         return list(_slice(board.recent, after + 1 - first, limit))
 
+    def latest(self, batch_id: str) -> int:
+        """The sequence of the last event of a batch that has some in memory."""
+        return self._boards[batch_id].recent[-1].event.sequence
+
     def committed(
         self, _writes: Sequence[Effects], events: Sequence[Published], batches: Sequence[Batch]
     ) -> None:

@@ -53,7 +53,7 @@ class Gauges(Collector):
         )
         yield from self._queue()
         yield _family("batchcalls_oldest_due_seconds", [((), self._oldest_due_s())])
-        yield _family("batchcalls_watchers", [((), self._engine.hub.watchers)])
+        yield _family("batchcalls_watchers", [((), self._engine.feed.hub.watchers)])
         yield _family("batchcalls_store_healthy", [((), self._engine.journal.healthy)])
 
     def _queue(self) -> Iterator[Metric]:

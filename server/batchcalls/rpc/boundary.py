@@ -69,12 +69,12 @@ class Boundary(grpc.aio.ServerInterceptor):
             return grpc.unary_stream_rpc_method_handler(
                 self._guard_stream(handler.unary_stream, method),
                 request_deserializer=_request_or_error(handler.request_deserializer),
-                response_serializer=handler.response_serializer,
+                response_serializer=_bytes_or_message(handler.response_serializer),
             )
         return grpc.unary_unary_rpc_method_handler(
             self._guard_unary(handler.unary_unary, method),
             request_deserializer=_request_or_error(handler.request_deserializer),
-            response_serializer=handler.response_serializer,
+            response_serializer=_bytes_or_message(handler.response_serializer),
         )
 
     def _guard_unary(self, handle: Callable[..., Awaitable[Any]], method: str) -> Any:
@@ -128,6 +128,15 @@ def _request_or_error(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], 
             )
 
     return read
+
+
+def _bytes_or_message(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Write an answer; one that is serialized already passes as it is."""
+
+    def write(answer: Any) -> bytes:
+        return answer if isinstance(answer, bytes) else serialize(answer)
+
+    return write
 
 
 def _readable(request: Any) -> Any:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from batchcalls.api.validate import SubmitRules, check_submit
 from batchcalls.carriers.base import NumberPolicy
 from batchcalls.core.changes import NewCall
 from batchcalls.core.model import BatchSpec
 from batchcalls.document import batch_request, parse_document
-from batchcalls.rpc.validate import SubmitRules, check_submit
 from batchcalls.wire.spec import batch_spec_from_proto, new_call_from_proto
 
 _CARRIER = "simulator"

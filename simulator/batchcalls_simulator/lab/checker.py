@@ -33,13 +33,13 @@ from batchcalls.core.effects import AttemptStep, Effects
 from batchcalls.core.model import Attempt, Batch, BatchStatus, Call, Outcome
 from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.engine import Engine
+from batchcalls.engine.feed import Page
 from batchcalls.engine.journal import Published
 from batchcalls.store.contract import Committed, Group, Store
 from batchcalls.wire.spec import stored_call_spec
 from batchcalls_simulator.lab.books import BatchBook, BrokenPromise, require
 from batchcalls_simulator.lab.dials import Dials, Known, Ring
 from batchcalls_simulator.lab.readings import Reading
-from batchcalls_simulator.lab.source import Page
 
 _ALL: Final = 1_000_000
 

@@ -7,21 +7,37 @@ over before every reader has come to the end of its log, so one that is never wo
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
+from batchcalls.core.model import EventType
+from batchcalls.engine.feed import Page
 from batchcalls.errors import NotFound, OutOfRange, Unavailable
 from batchcalls_simulator.lab.books import BrokenPromise
 from batchcalls_simulator.lab.checker import Checker
 from batchcalls_simulator.lab.readings import Reading
-from batchcalls_simulator.lab.source import EventSource, Page
 
 _ASK_AGAIN_S: Final = 1.0
 _LONGEST_STALL_S: Final = 120.0
 _SLOWEST_POLL_S: Final = 60.0
+
+
+class EventSource(Protocol):
+    """What a reader asks of a server, as it is in ``api.streams.Streams``."""
+
+    def events(
+        self, batch_id: str, *, after: int, types: Collection[EventType]
+    ) -> AsyncGenerator[Page, None]:
+        """All events beyond ``after``, as they come, to the end of the log."""
+
+    async def page(
+        self, batch_id: str, *, after: int, limit: int, types: Collection[EventType]
+    ) -> Page:
+        """Up to ``limit`` events beyond ``after``."""
 
 
 class Reader:

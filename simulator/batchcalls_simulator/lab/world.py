@@ -23,6 +23,7 @@ import trio.testing
 from trio._core import _run as scheduler  # there is no public way to seed it
 from trio.testing import MockClock
 
+from batchcalls.api.streams import Streams
 from batchcalls.clock import Clock
 from batchcalls.core.model import Batch
 from batchcalls.engine.engine import Engine
@@ -40,7 +41,7 @@ from batchcalls_simulator.lab.phones import Line, PhoneNetwork
 from batchcalls_simulator.lab.process import Process, StepCounter
 from batchcalls_simulator.lab.reader import Reader
 from batchcalls_simulator.lab.scenario import WALL_S, Scenario, Verb, Wish, draw_scenario
-from batchcalls_simulator.lab.source import HubSource
+from batchcalls_simulator.lab.trio_loop import TrioLoop
 
 PATIENCE_S = 2 * 86_400.0
 """How long the second phase may last. The slowest scenario needs less than half of it."""
@@ -250,7 +251,7 @@ class World:
             await nursery.start(engine.run)
             nursery.start_soon(self._meet_doom, process, engine)
             for reader in self._readers:
-                nursery.start_soon(reader.read, HubSource(engine))
+                nursery.start_soon(reader.read, Streams(engine, TrioLoop()))
             async with trio.open_nursery() as users:
                 for wishes in self._wishes.values():
                     users.start_soon(self._ask_in_turn, engine, wishes)
@@ -278,7 +279,7 @@ class World:
 
     async def _meet_doom(self, process: Process, engine: Engine) -> None:
         if await process.reach_its_time() is Moment.DRAIN:
-            engine.hub.close()
+            engine.feed.close()
             await engine.drain(_DRAIN_S)
             await engine.flush(_DRAIN_S)
             await engine.close_carriers(_DRAIN_S)

@@ -39,6 +39,7 @@ from batchcalls.core.model import (
     call_id,
 )
 from batchcalls.engine.admission import EngineLimits
+from batchcalls.engine.feed import Page
 from batchcalls.engine.journal import Published
 from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls.wire.spec import new_call
@@ -46,7 +47,6 @@ from batchcalls_simulator.lab.books import BatchBook, BrokenPromise
 from batchcalls_simulator.lab.checker import Checker
 from batchcalls_simulator.lab.dials import Dials, Known, Ring, Tally
 from batchcalls_simulator.lab.readings import Reading
-from batchcalls_simulator.lab.source import Page
 
 NUMBER = "+15550100000"
 SPEC = BatchSpec(
@@ -374,7 +374,9 @@ async def test_a_page_that_isnt_the_log_is_seen(
     payloads: list[bytes], after: int, last_sequence: int, is_end: bool, broken: str
 ) -> None:
     """Gaps, repeats, another order, news ahead of the server, a way back, an early end."""
-    said = await complaint(READING, Page(payloads, last_sequence, is_end), after=after)
+    said = await complaint(
+        READING, Page(payloads, last_sequence, last_sequence, is_end), after=after
+    )
     assert broken in said
     assert bool(said) == bool(broken)
 
@@ -382,5 +384,5 @@ async def test_a_page_that_isnt_the_log_is_seen(
 async def test_a_reader_is_given_only_what_it_wants() -> None:
     """Events of other types aren't missed by one who names some."""
     reading = replace(READING, types=frozenset({WANTED}))
-    assert await complaint(reading, Page([b"2"], 2, is_end=False)) == ""
-    assert "other than" in await complaint(reading, Page([b"1", b"2"], 2, is_end=False))
+    assert await complaint(reading, Page([b"2"], 2, 3, is_end=False)) == ""
+    assert "other than" in await complaint(reading, Page([b"1", b"2"], 2, 3, is_end=False))

@@ -13,6 +13,7 @@ import trio
 from batchcalls.clock import Clock
 from batchcalls.core.model import EventType
 from batchcalls.engine.admission import EngineLimits
+from batchcalls.engine.feed import Page
 from batchcalls.errors import OutOfRange, Reason
 from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls_simulator.cli.app import silence
@@ -20,7 +21,6 @@ from batchcalls_simulator.lab.checker import Checker
 from batchcalls_simulator.lab.faults import Doom, Faults, Moment
 from batchcalls_simulator.lab.reader import Reader
 from batchcalls_simulator.lab.readings import Reading
-from batchcalls_simulator.lab.source import Page
 from batchcalls_simulator.lab.world import Played, play_scenario
 from tests.simulator.lab.scenarios import scenario
 
@@ -80,7 +80,7 @@ class Refusing:
         await trio.lowlevel.checkpoint()
         if after:
             raise OutOfRange("beyond the last event", reason=Reason.SEQUENCE_OUT_OF_RANGE)
-        return Page([], 7, is_end=False)
+        return Page([], 7, 7, is_end=False)
 
 
 @KINDS

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchcalls.api.validate import CALLS_PER_STEP, check_submit
 from batchcalls.errors import InvalidRequest, Reason
-from batchcalls.rpc.validate import CALLS_PER_STEP, check_submit
 from batchcalls.v1 import outcome_pb2
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls.wire.spec import batch_spec_from_proto, call_spec_from_proto
-from tests.rpc.requests import RULES, check, found, good
+from tests.api.requests import RULES, check, found, good
 
 
 def test_a_small_batch_is_good() -> None:

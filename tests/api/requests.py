@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from batchcalls.api.validate import SubmitRules, check_submit
 from batchcalls.carriers.base import NumberPolicy
 from batchcalls.errors import InvalidRequest
-from batchcalls.rpc.validate import SubmitRules, check_submit
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 
 RULES = SubmitRules(

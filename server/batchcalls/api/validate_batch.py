@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from batchcalls.core.model import RETRYABLE_OUTCOMES
-from batchcalls.errors import Violation
-from batchcalls.rpc.findings import at_most, below, between, entries
-from batchcalls.rpc.validate_call import (
+from batchcalls.api.findings import at_most, below, between, entries
+from batchcalls.api.validate_call import (
     MAX_CALLER_ID_CHARACTERS,
     MAX_VOICE_ID_CHARACTERS,
     default_script_violations,
 )
+from batchcalls.core.model import RETRYABLE_OUTCOMES
+from batchcalls.errors import Violation
 from batchcalls.v1.batch_pb2 import BatchSpec, CallDefaults
 from batchcalls.v1.retry_config_pb2 import RetryConfig
 from batchcalls.wire.spec import duration_s

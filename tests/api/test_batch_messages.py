@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from batchcalls.api.batch_messages import BatchMessages
 from batchcalls.core.model import Batch, BatchSettings, BatchSpec, BatchStatus, Counts
-from batchcalls.rpc.batch_messages import BatchMessages
 from batchcalls.wire.state import batch_to_proto
 
 BATCH = Batch(

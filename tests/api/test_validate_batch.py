@@ -10,7 +10,7 @@ from batchcalls.core.model import RETRYABLE_OUTCOMES, Outcome
 from batchcalls.v1.batch_pb2 import BatchSpec
 from batchcalls.v1.outcome_pb2 import OUTCOME_BUSY, OUTCOME_UNSPECIFIED
 from batchcalls.wire.words import OUTCOME_VALUES
-from tests.rpc.requests import found, good
+from tests.api.requests import found, good
 
 Change = Callable[[BatchSpec], object]
 DAYS_30 = 30 * 86_400

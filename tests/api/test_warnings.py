@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchcalls.rpc.warnings import MAX_WARNINGS, Warnings
+from batchcalls.api.warnings import MAX_WARNINGS, Warnings
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls.v1.warning_pb2 import (
     WARNING_REASON_DELAY_WITHOUT_ATTEMPTS,
@@ -12,7 +12,7 @@ from batchcalls.v1.warning_pb2 import (
     WARNING_REASON_EMPTY_VARIABLE,
     WARNING_REASON_SINGLE_BRACES,
 )
-from tests.rpc.requests import check, good
+from tests.api.requests import check, good
 
 
 def looked(request: SubmitBatchRequest) -> Warnings:

@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from batchcalls.api.findings import Findings, at_most, below
+from batchcalls.api.validate_batch import batch_violations
+from batchcalls.api.validate_call import call_violations
 from batchcalls.carriers.base import NumberPolicy
 from batchcalls.core.model import Script
 from batchcalls.errors import Violation
-from batchcalls.rpc.findings import Findings, at_most, below
-from batchcalls.rpc.validate_batch import batch_violations
-from batchcalls.rpc.validate_call import call_violations
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls.v1.batch_pb2 import BatchSpec
 from batchcalls.v1.call_pb2 import CallSpec

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from batchcalls.api.findings import Findings
+from batchcalls.api.validate_query import after_sequence, filter_words, min_interval_s, only_id
 from batchcalls.core.model import CallStatus, Outcome
 from batchcalls.errors import InvalidRequest
-from batchcalls.rpc.findings import Findings
-from batchcalls.rpc.validate_query import after_sequence, filter_words, min_interval_s, only_id
 from batchcalls.v1.batch_calls_service_pb2 import WatchBatchRequest
 from batchcalls.wire.words import CALL_STATUS_VALUES, CALL_STATUS_WORDS, OUTCOME_WORDS
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from batchcalls.api.findings import at_most, below, between, entries
 from batchcalls.carriers.base import NumberPolicy
 from batchcalls.core import script as scripts
 from batchcalls.core.model import Script
 from batchcalls.errors import Reason, Violation
 from batchcalls.phone_numbers import number_violation
-from batchcalls.rpc.findings import at_most, below, between, entries
 from batchcalls.v1 import script_pb2
 from batchcalls.v1.call_pb2 import CallSpec
 from batchcalls.wire.spec import script_from_proto

@@ -15,8 +15,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from batchcalls.api.findings import Findings
 from batchcalls.errors import InvalidRequest, Reason, Violation
-from batchcalls.rpc.findings import Findings
 
 _VERSION = b"\x01"
 _DIGEST_BYTES = 8
@@ -54,6 +54,11 @@ def page_token(cursor: str, scope: str) -> str:
     """The token that continues the list of ``scope`` after ``cursor``."""
     payload = _VERSION + _digest(cursor, scope) + cursor.encode()
     return base64.urlsafe_b64encode(payload).rstrip(b"=").decode()
+
+
+def next_page_token(cursor: str, scope: str) -> str:
+    """The token to the next page; empty where there is none."""
+    return page_token(cursor, scope) if cursor else ""
 
 
 def page_cursor(token: str, scope: str) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
+from batchcalls.api.findings import Findings, required
 from batchcalls.errors import Violation
-from batchcalls.rpc.findings import Findings, required
 from batchcalls.v1.batch_calls_service_pb2 import WatchBatchRequest
 from batchcalls.wire.spec import duration_s
 

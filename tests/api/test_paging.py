@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchcalls.core.model import CallStatus
-from batchcalls.errors import InvalidRequest, Reason
-from batchcalls.rpc.findings import Findings
-from batchcalls.rpc.paging import (
+from batchcalls.api.findings import Findings
+from batchcalls.api.paging import (
     PAGE_OF_BATCHES,
     PAGE_OF_CALLS,
     PAGE_OF_EVENTS,
@@ -20,6 +18,8 @@ from batchcalls.rpc.paging import (
     page_token,
     place,
 )
+from batchcalls.core.model import CallStatus
+from batchcalls.errors import InvalidRequest, Reason
 
 SCOPE = list_scope("ListCalls", "batch_a", [CallStatus.FAILED])
 

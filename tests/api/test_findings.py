@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from batchcalls.api.findings import Findings, at_most, below, between, entries
 from batchcalls.errors import MAX_VIOLATIONS, InvalidRequest, Violation
-from batchcalls.rpc.findings import Findings, at_most, below, between, entries
 
 
 def test_no_findings_are_no_error() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from batchcalls.errors import InvalidRequest, Reason, Violation
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
-from tests.rpc.requests import check, found, good
+from tests.api.requests import check, found, good
 
 
 def violations(request: SubmitBatchRequest) -> list[Violation]:
