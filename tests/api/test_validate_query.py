@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from batchcalls.api.findings import Findings
-from batchcalls.api.validate_query import after_sequence, filter_words, min_interval_s, only_id
+from batchcalls.api.validate_query import (
+    MAX_FILTER_VALUES,
+    after_sequence,
+    filter_words,
+    min_interval_s,
+    only_id,
+)
 from batchcalls.core.model import CallStatus, Outcome
 from batchcalls.errors import InvalidRequest
 from batchcalls.v1.batch_calls_service_pb2 import WatchBatchRequest
@@ -49,6 +57,23 @@ def test_a_filter_names_words_that_exist() -> None:
     findings = Findings()
     filter_words(findings, "outcomes", [1, 0, 99], OUTCOME_WORDS)
     assert fields(findings) == ["outcomes[1]", "outcomes[2]"]
+
+
+class Uncountable(list[int]):
+    """Values that nobody may go through."""
+
+    def __iter__(self) -> Iterator[int]:
+        raise AssertionError("somebody went through all values")
+
+
+def test_a_filter_has_few_values() -> None:
+    """One that has millions is refused by their number alone, before it holds anybody up."""
+    findings = Findings()
+    assert not filter_words(
+        findings, "statuses", Uncountable([1] * (MAX_FILTER_VALUES + 1)), CALL_STATUS_WORDS
+    )
+    assert fields(findings) == ["statuses"]
+    assert len(CALL_STATUS_WORDS) <= len(OUTCOME_WORDS) <= MAX_FILTER_VALUES
 
 
 def test_a_sequence_is_not_negative() -> None:

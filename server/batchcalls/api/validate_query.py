@@ -6,7 +6,7 @@ words of the core; what it returns counts only if the findings are empty in the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
@@ -19,6 +19,9 @@ DEFAULT_INTERVAL_S = 0.2
 """The shortest time between two states of a watched batch, when nobody says."""
 MIN_INTERVAL_S = 0.05
 MAX_INTERVAL_S = 3_600.0
+
+MAX_FILTER_VALUES = 64
+"""The most values in a filter; there are fewer words than that to filter by."""
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -36,9 +39,17 @@ def only_id(path: str, value: str) -> str:
 
 
 def filter_words(
-    findings: Findings, path: str, values: Iterable[int], words: Mapping[int, Word]
+    findings: Findings, path: str, values: Sequence[int], words: Mapping[int, Word]
 ) -> frozenset[Word]:
-    """The words of a filter; empty means all."""
+    """The words of a filter; empty means all.
+
+    How many there are is looked at first: a request has room for millions, and each would be
+    named in turn while everybody else waits.
+    """
+    if len(values) > MAX_FILTER_VALUES:
+        allowed = f"at most {MAX_FILTER_VALUES} are allowed"
+        findings.add([Violation(path, f"has {len(values):,} values; {allowed}")])
+        return frozenset()
     found = set()
     for index, value in enumerate(values):
         if value in words:
