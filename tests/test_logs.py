@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from batchcalls.logs import configure_logs
+
+WAIT_S = 30.0
 
 
 class Terminal(io.StringIO):
@@ -35,8 +38,29 @@ def _restore() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+class Stuck(io.StringIO):
+    """A pipe that nobody reads, until somebody does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+        self.somebody_reads = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.reached.set()
+        assert self.somebody_reads.wait(WAIT_S)
+        return super().write(text)
+
+
+def text(stream: io.StringIO) -> str:
+    """What was logged."""
+    (handler,) = logging.getLogger().handlers
+    handler.flush()
+    return stream.getvalue()
+
+
 def logged(stream: io.StringIO) -> dict[str, object]:
-    (line,) = stream.getvalue().splitlines()
+    (line,) = text(stream).splitlines()
     found: dict[str, object] = json.loads(line)
     return found
 
@@ -69,8 +93,8 @@ def test_on_a_terminal_lines_are_for_people() -> None:
     stream = Terminal()
     configure_logs(stream=stream)
     structlog.get_logger().info("dialed +15550100007")
-    assert "dialed +…07" in stream.getvalue()
-    assert not stream.getvalue().startswith("{")
+    assert "dialed +…07" in text(stream)
+    assert not text(stream).startswith("{")
 
 
 @pytest.mark.parametrize(
@@ -84,30 +108,32 @@ def test_on_a_terminal_lines_are_for_people() -> None:
         {"+15550100007"},
     ],
 )
-@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["json", "terminal"])
-def test_phone_numbers_are_masked_wherever_they_stand(stream: io.StringIO, value: object) -> None:
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal], ids=["json", "terminal"])
+def test_phone_numbers_are_masked_wherever_they_stand(
+    kind: type[io.StringIO], value: object
+) -> None:
     """In text, in lists, in maps and their keys, in whatever a value prints as."""
-    stream.seek(0)
-    stream.truncate()
+    stream = kind()
     configure_logs(stream=stream)
     structlog.get_logger().info("seen", value=value)
-    assert "5550100007" not in stream.getvalue()
-    assert "+…07" in stream.getvalue()
+    assert "5550100007" not in text(stream)
+    assert "+…07" in text(stream)
 
 
-@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["json", "terminal"])
-def test_a_traceback_shows_no_numbers_and_no_variables(stream: io.StringIO) -> None:
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal], ids=["json", "terminal"])
+def test_a_traceback_shows_no_numbers_and_no_variables(kind: type[io.StringIO]) -> None:
     """The text of an exception is masked; values of variables aren't there at all."""
+    stream = kind()
     configure_logs(stream=stream)
     script = "the words of a client"
     try:
         raise LookupError("no such number: +15550100007", len(script))
     except LookupError:
         structlog.get_logger().exception("failed")
-    assert "no such number: +…07" in stream.getvalue()
-    assert "test_a_traceback_shows" in stream.getvalue()
-    assert "5550100007" not in stream.getvalue()
-    assert "the words of a client" not in stream.getvalue().replace('script = "', "")
+    assert "no such number: +…07" in text(stream)
+    assert "test_a_traceback_shows" in text(stream)
+    assert "5550100007" not in text(stream)
+    assert "the words of a client" not in text(stream).replace('script = "', "")
 
 
 def test_what_libraries_log_has_the_same_form() -> None:
@@ -122,7 +148,7 @@ def test_what_libraries_log_has_the_same_form() -> None:
     line = logged(stream)
     assert (line["event"], line["level"]) == ("failed for +…07", "error")
     assert "KeyError" in json.dumps(line["exception"])
-    assert "5550100007" not in stream.getvalue()
+    assert "5550100007" not in text(stream)
 
 
 def test_below_the_level_nothing_is_logged() -> None:
@@ -131,10 +157,34 @@ def test_below_the_level_nothing_is_logged() -> None:
     configure_logs(stream=stream, level=logging.ERROR)
     structlog.get_logger().warning("not this")
     logging.getLogger("grpc").warning("nor this")
-    assert stream.getvalue() == ""
+    assert text(stream) == ""
 
 
 def test_a_log_that_cannot_be_written_stops_nobody() -> None:
     """When the disk of the log is full, its lines are lost and the work goes on."""
     configure_logs(stream=FullDisk())
     structlog.get_logger().error("store_failing")
+
+
+def test_a_log_that_nobody_reads_holds_up_nobody() -> None:
+    """Who logs goes on; what finds no room is lost, and counted as soon as somebody reads."""
+    stream = Stuck()
+    configure_logs(stream=stream)
+    log = structlog.get_logger()
+    log.info("first")
+    assert stream.reached.wait(WAIT_S)
+    for _ in range(100):
+        log.info("long", text="x" * 100_000)
+    stream.somebody_reads.set()
+    lines = [json.loads(line) for line in text(stream).splitlines()]
+    kept = [line for line in lines if line["event"] == "long"]
+    assert 1 <= len(kept) <= 10
+    (told,) = [line for line in lines if line["event"] == "log_lines_lost"]
+    assert told["lines"] == 100 - len(kept)
+
+
+def test_a_record_that_cannot_be_formatted_fails_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    """A library that logs badly goes on."""
+    configure_logs(stream=io.StringIO())
+    logging.getLogger("grpc").warning("%d calls", "many")
+    assert "many" in capsys.readouterr().err

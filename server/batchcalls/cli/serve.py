@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from pathlib import Path
 from tomllib import TOMLDecodeError
@@ -97,6 +98,7 @@ def _run(settings: Settings) -> None:
         except CANNOT_STOP as left:
             # What still runs is a carrier's, and nothing but the end of the process ends it.
             log.error("carrier_left_behind", exc_info=left)
+            logging.shutdown()
             os._exit(LEFT_BEHIND if left.__cause__ is None else CRASHED)
 
     try:
