@@ -75,7 +75,7 @@ def test_a_terminal_that_knows_no_colors_gets_none(
     terminal = Terminal()
     configure_logs(stream=terminal)
     structlog.get_logger().info("hello")
-    assert ("\x1b" in terminal.getvalue()) is colors
+    assert ("\x1b" in text(terminal)) is colors
 
 
 def test_without_a_terminal_each_line_is_json() -> None:

@@ -125,7 +125,7 @@ class Feed:
             return _ahead(found, after)
         # What the store has beyond the batch as it was, the engine hasn't installed yet.
         events = [event for event in found.events if event[0] <= batch.last_sequence]
-        reached = events[-1][0] if len(events) == limit else batch.last_sequence
+        reached = min(found.upto, batch.last_sequence)
         return _page(events, reached, latest=batch.last_sequence, is_final=batch.status.final)
 
     async def _stored(

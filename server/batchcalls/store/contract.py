@@ -88,7 +88,11 @@ class OpenCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPage:
-    """Batches in order, and where the next page begins; empty on the last."""
+    """Batches in order, and where the next page begins; empty on the last.
+
+    No page of a filtered list looks at more than so much of it: one may hold fewer than it was
+    asked for, or none, and not be the last.
+    """
 
     batches: Sequence[Batch]
     next_cursor: str
@@ -96,7 +100,10 @@ class BatchPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPage:
-    """Calls in order, and the position after which the next page begins; None on the last."""
+    """Calls in order, and the position after which the next page begins; None on the last.
+
+    As with batches, a page of a filtered list may hold few and not be the last.
+    """
 
     calls: Sequence[Call]
     next_after: int | None
@@ -104,9 +111,15 @@ class CallPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
-    """Stored events in order, as (sequence, serialized message), and where the log ends."""
+    """Stored events in order, as (sequence, serialized message), and where the log ends.
+
+    ``upto`` is how far the page brings its reader: every event up to it is in the page or
+    isn't of the types. No page looks at more than so much of the log, so one with few events,
+    or none, need not be the last: that is the one whose ``upto`` is the ``last_sequence``.
+    """
 
     events: Sequence[tuple[int, bytes]]
+    upto: int
     last_sequence: int
     final: bool
 

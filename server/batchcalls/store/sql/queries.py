@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from batchcalls.core.lane import QueuedCall
 from batchcalls.core.model import (
@@ -19,6 +19,12 @@ from batchcalls.core.model import (
 from batchcalls.store.contract import BatchPage, CallPage, EventPage, OpenCall
 from batchcalls.store.sql.mapping import attempt_record, batch_record, call_record
 from batchcalls.store.sql.schema import attempts, batches, calls, events
+
+_MAX_LOOK: Final = 5_000
+"""The most rows that a page with a filter looks at, some milliseconds' worth, found or not.
+
+Who asks for what is rare would else have the whole of a long list read for each page.
+"""
 
 
 def unfinished_batches(connection: Connection) -> list[tuple[int, Batch]]:
@@ -86,13 +92,28 @@ def batch_page(
 ) -> BatchPage:
     """Batches, newest first; the cursor is the key of the last batch of the page before."""
     query = select(batches).order_by(batches.c.batch_key.desc()).limit(limit + 1)
+    lowest = 0
     if cursor:
         query = query.where(batches.c.batch_key < _key_of(cursor))
     if statuses:
-        query = query.where(batches.c.status.in_([status.value for status in statuses]))
+        lowest = _lowest_key(connection, cursor)
+        wanted = batches.c.status.in_([status.value for status in statuses])
+        query = query.where(wanted, batches.c.batch_key >= lowest)
     rows = connection.execute(query).all()
-    following = str(rows[limit - 1].batch_key) if len(rows) > limit else ""
+    if len(rows) > limit:
+        lowest = rows[limit - 1].batch_key
+    following = str(lowest) if lowest else ""
     return BatchPage(batches=[batch_record(row) for row in rows[:limit]], next_cursor=following)
+
+
+def _lowest_key(connection: Connection, cursor: str) -> int:
+    """The last key that a filtered page looks at; 0 where it comes to the end."""
+    first, last = connection.execute(
+        select(func.min(batches.c.batch_key), func.max(batches.c.batch_key))
+    ).one()
+    beyond = _key_of(cursor) if cursor else (last or 0) + 1
+    lowest = beyond - _MAX_LOOK
+    return lowest if first is not None and lowest > first else 0
 
 
 def _key_of(cursor: str) -> int:
@@ -119,14 +140,28 @@ def call_page(
     outcomes: Collection[Outcome],
 ) -> CallPage:
     """Calls in order of position beyond ``after``; and where the next page begins."""
-    where = calls.c.position > after
+    where, furthest = calls.c.position > after, after + _MAX_LOOK
     if statuses:
         where = and_(where, calls.c.status.in_([status.value for status in statuses]))
     if outcomes:
         where = and_(where, calls.c.outcome.in_([outcome.value for outcome in outcomes]))
-    found = _calls(connection, _key(connection, batch_id), batch_id, where, limit + 1)
-    following = found[limit - 1].position if len(found) > limit else None
+    if statuses or outcomes:
+        where = and_(where, calls.c.position <= furthest)
+    key, total = _key_and_total(connection, batch_id)
+    found = _calls(connection, key, batch_id, where, limit + 1)
+    following = None
+    if len(found) > limit:
+        following = found[limit - 1].position
+    elif (statuses or outcomes) and furthest < total - 1:
+        following = furthest
     return CallPage(calls=found[:limit], next_after=following)
+
+
+def _key_and_total(connection: Connection, batch_id: str) -> tuple[int | None, int]:
+    row = connection.execute(
+        select(batches.c.batch_key, batches.c.total_calls).where(batches.c.batch_id == batch_id)
+    ).first()
+    return (row.batch_key, row.total_calls) if row else (None, 0)
 
 
 def _calls(
@@ -174,10 +209,15 @@ def event_page(
         .order_by(events.c.sequence)
         .limit(limit)
     )
+    upto = max(after, owner.last_sequence)
     if types:
-        query = query.where(events.c.type.in_([kind.value for kind in types]))
+        upto = min(upto, after + _MAX_LOOK)
+        wanted = events.c.type.in_([kind.value for kind in types])
+        query = query.where(wanted, events.c.sequence <= upto)
+    found = [(row.sequence, row.payload) for row in connection.execute(query)]
     return EventPage(
-        events=[(row.sequence, row.payload) for row in connection.execute(query)],
+        events=found,
+        upto=found[-1][0] if len(found) == limit else upto,
         last_sequence=owner.last_sequence,
         final=owner.end_time_us > 0,
     )
