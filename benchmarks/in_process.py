@@ -8,7 +8,7 @@ from random import Random
 
 import trio
 
-from batchcalls.bridge import run_in_thread
+from batchcalls.bridge import Threads
 from batchcalls.carriers.base import Carrier
 from batchcalls.clock import Clock
 from batchcalls.core.effects import Effects
@@ -56,7 +56,7 @@ async def running_engine(
     carrier: Carrier,
     *,
     clock: Clock | None = None,
-    run_sync: RunSync = run_in_thread,
+    run_sync: RunSync | None = None,
 ) -> AsyncIterator[Engine]:
     """An engine on a database of its own; leaving the block stops it dead."""
     store = SqlStore.open(database)
@@ -66,7 +66,7 @@ async def running_engine(
             carriers={"simulator": carrier},
             clock=clock or Clock(),
             random=Random(1),
-            run_sync=run_sync,
+            run_sync=run_sync or Threads(1).run_sync,
             limits=NO_LIMITS,
         )
         async with trio.open_nursery() as nursery:

@@ -27,8 +27,7 @@ async def main(told: dict[str, Any]) -> None:
     calls: list[grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = [
         channel.unary_unary(told["method"]) for channel in channels
     ]
-    for call in calls:
-        await call(request)
+    await asyncio.gather(*(call(request) for call in calls))
     samples: list[tuple[float, float]] = []
     clients = [_repeat(call, request, told["pause_s"], samples) for call in calls]
     await until_stopped(asyncio.gather(*clients))

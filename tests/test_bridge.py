@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.lowlevel
 
-from batchcalls.bridge import GuestTrio, run_in_thread
+from batchcalls.bridge import GuestTrio, Threads
 from batchcalls.errors import Reason, Unavailable
 
 WAIT_S = 30.0
@@ -174,7 +174,7 @@ def test_both_loops_get_their_turns_while_a_thread_works() -> None:
 
     async def scenario(guest: GuestTrio) -> None:
         released = threading.Event()
-        blocked = asyncio.create_task(guest.run(run_in_thread, released.wait))
+        blocked = asyncio.create_task(guest.run(Threads(1).run_sync, released.wait))
         await asyncio.sleep(0)
         turns.append("asyncio")
         await guest.run(trio.sleep, 0)
@@ -185,3 +185,19 @@ def test_both_loops_get_their_turns_while_a_thread_works() -> None:
 
     run(scenario)
     assert turns == ["asyncio", "trio"]
+
+
+def test_threads_are_their_owners_alone() -> None:
+    """However many hang elsewhere, those who have threads of their own find one."""
+    released = threading.Event()
+
+    async def scenario(guest: GuestTrio) -> None:
+        reads, commits = Threads(2), Threads(1)
+        hung = [asyncio.create_task(guest.run(reads.run_sync, released.wait)) for _ in range(60)]
+        await guest.run(trio.sleep, 0)
+        assert await guest.run(commits.run_sync, lambda: "committed") == "committed"
+        assert repr(reads) == "<Threads 2 of 2 at work>"
+        released.set()
+        assert all(await asyncio.gather(*hung))
+
+    run(scenario)

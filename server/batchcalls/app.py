@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, Histogram, start_http_server
 
 from batchcalls.api.use_cases import UseCases
 from batchcalls.api.validate import SubmitRules
-from batchcalls.bridge import GuestTrio, LeftBehind, run_in_thread
+from batchcalls.bridge import GuestTrio, LeftBehind, Threads
 from batchcalls.carriers.base import Carrier, CarrierError
 from batchcalls.carriers.loader import load_carrier
 from batchcalls.clock import Clock
@@ -31,6 +31,7 @@ from batchcalls.config import Settings, host_and_port
 from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.dialer import Timing
 from batchcalls.engine.engine import Engine, MissingCarrier
+from batchcalls.engine.reading import LANES, ReadPool
 from batchcalls.metrics.commits import CommitMetrics
 from batchcalls.metrics.gauges import Gauges
 from batchcalls.metrics.instruments import Instruments
@@ -164,13 +165,15 @@ class App:
     def _engine(self, store: Store, carriers: Mapping[str, Carrier]) -> Engine:
         settings = self._settings
         named = settings.named_carriers
-        return Engine(
+        reads = ReadPool(Threads(LANES).run_sync)
+        engine = Engine(
             store=store,
             carriers=carriers,
             carrier_limits={name: carrier.limits for name, carrier in named.items()},
             clock=self._clock,
             random=SystemRandom(),
-            run_sync=run_in_thread,
+            run_sync=Threads(1).run_sync,
+            run_reads=reads.run_sync,
             limits=EngineLimits(
                 max_concurrent_calls=settings.max_concurrent_calls,
                 max_calls_per_second=settings.max_calls_per_second,
@@ -180,6 +183,8 @@ class App:
             ),
             timing=Timing(max_call_duration_s=settings.max_call_duration_s),
         )
+        engine.listen(reads)
+        return engine
 
     def _rpc_server(self, engine: Engine, guest: GuestTrio, metrics: RpcMetrics) -> RpcServer:
         settings = self._settings

@@ -27,9 +27,22 @@ _HOST: Final = trio.lowlevel.RunVar[asyncio.AbstractEventLoop | None]("host")
 """The loop that hosts a trio run; unset in a run that is nobody's guest."""
 
 
-async def run_in_thread(function: Callable[..., T], *args: object) -> T:
-    """How the engine runs blocking code: in a thread, so that neither loop waits for it."""
-    return await trio.to_thread.run_sync(function, *args)
+class Threads:
+    """Threads for blocking code, so that neither loop waits for it: ``most`` at once.
+
+    They are their owner's alone: whatever hangs elsewhere, and however much of it, there is
+    one of these for whoever comes next.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._limiter = trio.CapacityLimiter(most)
+
+    def __repr__(self) -> str:
+        return f"<Threads {self._limiter.borrowed_tokens} of {self._limiter.total_tokens} at work>"
+
+    async def run_sync(self, function: Callable[..., T], *args: object) -> T:
+        """Run it in one of them, and return or raise what it does."""
+        return await trio.to_thread.run_sync(function, *args, limiter=self._limiter)
 
 
 async def in_asyncio(function: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:

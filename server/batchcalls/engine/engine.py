@@ -68,7 +68,11 @@ class MissingCarrier(Exception):
 
 
 class Engine:
-    """Runs batches. ``run`` it in a nursery; the other methods belong to the same trio run."""
+    """Runs batches. ``run`` it in a nursery; the other methods belong to the same trio run.
+
+    ``run_sync`` runs what blocks, commits above all; ``run_reads`` what readers ask of the
+    store (None: the same).
+    """
 
     def __init__(
         self,
@@ -78,6 +82,7 @@ class Engine:
         clock: Clock,
         random: Random,
         run_sync: RunSync,
+        run_reads: RunSync | None = None,
         limits: EngineLimits = DEFAULT_LIMITS,
         timing: Timing = DEFAULT_TIMING,
         carrier_limits: Mapping[str, Mapping[str, Any]] = NO_AMENDMENTS,
@@ -101,6 +106,7 @@ class Engine:
         self._carriers_closed = trio.Event()
         self._clock = clock
         self._run_sync = run_sync
+        self._run_reads = run_reads or run_sync
         self._admission = Admission(
             limits, carriers=borders.keys(), journal=self.journal, clock=clock
         )
@@ -233,14 +239,14 @@ class Engine:
         try:
             await self.journal.commit(change)
         except Replayed as replay:
-            return await self.batch(replay.batch_id)
-        return await self.batch(spec.batch_id)
+            return await self._present(replay.batch_id)
+        return await self._present(spec.batch_id)
 
     async def _made_before(self, spec: BatchSpec) -> Batch | None:
         """What the same request made before: a full server still gives the answer again."""
         if not spec.request_id:
             return None
-        made = await self.read(self.store.batch_of_request, spec.request_id)
+        made = await _read(self._run_sync, self.store.batch_of_request, spec.request_id)
         is_same = made is not None and made.spec.request_digest == spec.request_digest
         return made if is_same else None
 
@@ -278,32 +284,35 @@ class Engine:
         return await self._steer(change, is_canceled)
 
     async def batch(self, batch_id: str) -> Batch:
-        """The batch as it stands durably; from memory, at once, while it isn't final.
+        """The batch as it stands durably, for readers; at once, while it isn't final.
 
         Raises:
           NotFound: there is no such batch, or its submission isn't known yet to be durable.
           Unavailable: the store can't be read.
         """
+        return await self._batch(batch_id, self._run_reads)
+
+    async def read(self, ask: Callable[..., T], *args: Any) -> T:
+        """Ask the store, for readers, beside the commits. Raises ``Unavailable``."""
+        return await _read(self._run_reads, ask, *args)
+
+    async def _batch(self, batch_id: str, run_sync: RunSync) -> Batch:
         batch = self.journal.batch(batch_id)
         if batch is None:
-            batch = await self.read(self.store.batch, batch_id)
+            batch = await _read(run_sync, self.store.batch, batch_id)
             if batch is not None and not batch.status.final:
                 batch = self.journal.batch(batch_id)
         if batch is None:
             raise batch_not_found(batch_id)
         return batch
 
-    async def read(self, ask: Callable[..., T], *args: Any) -> T:
-        """Ask the store, beside the commits. Raises ``Unavailable``."""
-        try:
-            return await self._run_sync(ask, *args)
-        except StoreFailure as failure:
-            message = "the store can't be read now"
-            raise Unavailable(message, reason=Reason.STORE_UNAVAILABLE) from failure
+    async def _present(self, batch_id: str) -> Batch:
+        """The batch, for a command: it doesn't queue behind readers."""
+        return await self._batch(batch_id, self._run_sync)
 
     async def _steer(self, change: Change, is_done: Callable[[Batch], bool]) -> Batch:
         """Commit the change, unless it is done, by this caller or by one beside it."""
-        batch = await self.batch(change.batch_id)
+        batch = await self._present(change.batch_id)
         if is_done(batch):
             return batch
         if self._stopping:
@@ -311,11 +320,11 @@ class Engine:
         try:
             await self.journal.commit(change)
         except WrongState:
-            batch = await self.batch(change.batch_id)
+            batch = await self._present(change.batch_id)
             if is_done(batch):
                 return batch
             raise
-        return await self.batch(change.batch_id)
+        return await self._present(change.batch_id)
 
     def admit(self, spec: BatchSpec, total_calls: int) -> None:
         """Whether a batch would be taken in now. Raises as ``submit`` does."""
@@ -345,6 +354,14 @@ class Engine:
             self.dispatcher.hold_pace(self._clock.now())
         log.info("recovered", batches=self.journal.open_batches, open_calls=len(dials))
         return dials
+
+
+async def _read(run_sync: RunSync, ask: Callable[..., T], *args: Any) -> T:
+    try:
+        return await run_sync(ask, *args)
+    except StoreFailure as failure:
+        message = "the store can't be read now"
+        raise Unavailable(message, reason=Reason.STORE_UNAVAILABLE) from failure
 
 
 def _gate(name: str, carrier: Carrier) -> CarrierGate:
