@@ -32,6 +32,13 @@ class StoreFailure(Exception):
     """The store can't commit or read now (disk full, I/O error); nothing was written."""
 
 
+class UnreadableRow(Exception):
+    """What is stored of a batch or a call can't be read: another program wrote it, or a disk."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(f"{name} is stored in a form that can't be read: {error}")
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A submitted batch that wasn't stored, since its batch id or request id is taken."""
@@ -127,7 +134,9 @@ class EventPage:
 class Store(ABC):
     """Keeps batches. Close it when nothing uses it any more.
 
-    Every method raises ``StoreFailure`` where the store can't do it now.
+    Every method raises ``StoreFailure`` where the store can't do it now. A row that can't be
+    read touches nothing else: whoever asks for that batch or call gets ``UnreadableRow``, and
+    lists leave it out and name it in the log.
     """
 
     # At the start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Row
@@ -21,7 +22,9 @@ from batchcalls.core.model import (
     Outcome,
     RetryOrder,
     attempt_id,
+    call_id,
 )
+from batchcalls.store.contract import UnreadableRow
 from batchcalls.store.sql.statements import ACCOUNT_COLUMNS
 from batchcalls.v1 import batch_pb2, retry_config_pb2
 from batchcalls.wire import spec as wire
@@ -88,7 +91,12 @@ def call_rows(key: int, change: BatchSubmitted) -> Iterator[dict[str, Any]]:
 
 
 def batch_record(row: Row[Any]) -> Batch:
-    """The batch in a row of all columns of ``batches``."""
+    """The batch in a row of all columns of ``batches``. Raises ``UnreadableRow``."""
+    with _named(f"batch {row.batch_id}"):
+        return _batch(row)
+
+
+def _batch(row: Row[Any]) -> Batch:
     defaults = batch_pb2.CallDefaults.FromString(row.call_defaults)
     return Batch(
         spec=BatchSpec(
@@ -130,9 +138,16 @@ def _settings(row: Row[Any]) -> BatchSettings:
         retry=wire.retry_config_from_proto(retry),
         retry_order=RetryOrder(row.retry_order),
         display_name=row.display_name,
-        labels=json.loads(row.labels),
+        labels=_labels(row.labels),
         callback_url=row.callback_url,
     )
+
+
+def _labels(stored: str) -> dict[str, str]:
+    labels = json.loads(stored)
+    if not isinstance(labels, dict) or not all(isinstance(each, str) for each in labels.values()):
+        raise ValueError(f"{stored!r} are no labels")
+    return labels
 
 
 def attempt_record(batch_id: str, row: Row[Any]) -> Attempt:
@@ -153,7 +168,16 @@ def attempt_record(batch_id: str, row: Row[Any]) -> Attempt:
 
 
 def call_record(batch_id: str, row: Row[Any], attempts: Iterable[Row[Any]]) -> Call:
-    """The call in a row of all columns of ``calls``, with its attempts' rows in order."""
+    """The call in a row of all columns of ``calls``, with its attempts' rows in order.
+
+    Raises:
+      UnreadableRow: it, or one of its attempts, can't be read.
+    """
+    with _named(f"call {call_id(batch_id, row.position)}"):
+        return _call(batch_id, row, attempts)
+
+
+def _call(batch_id: str, row: Row[Any], attempts: Iterable[Row[Any]]) -> Call:
     return Call(
         batch_id=batch_id,
         position=row.position,
@@ -166,3 +190,12 @@ def call_record(batch_id: str, row: Row[Any], attempts: Iterable[Row[Any]]) -> C
         update_time_us=row.update_time_us,
         end_time_us=row.end_time_us,
     )
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Let an error say what can't be read."""
+    try:
+        yield
+    except Exception as error:
+        raise UnreadableRow(name, error) from error

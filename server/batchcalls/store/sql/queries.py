@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
+import structlog
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from batchcalls.core.lane import QueuedCall
@@ -16,9 +17,14 @@ from batchcalls.core.model import (
     EventType,
     Outcome,
 )
-from batchcalls.store.contract import BatchPage, CallPage, EventPage, OpenCall
+from batchcalls.store.contract import BatchPage, CallPage, EventPage, OpenCall, UnreadableRow
 from batchcalls.store.sql.mapping import attempt_record, batch_record, call_record
 from batchcalls.store.sql.schema import attempts, batches, calls, events
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+log = structlog.get_logger()
 
 _MAX_LOOK: Final = 5_000
 """The most rows that a page with a filter looks at, some milliseconds' worth, found or not.
@@ -32,7 +38,7 @@ def unfinished_batches(connection: Connection) -> list[tuple[int, Batch]]:
     rows = connection.execute(
         select(batches).where(batches.c.end_time_us == 0).order_by(batches.c.batch_key)
     )
-    return [(row.batch_key, batch_record(row)) for row in rows]
+    return list(_readable(rows, lambda row: (row.batch_key, batch_record(row))))
 
 
 def running_keys(connection: Connection) -> Sequence[int]:
@@ -103,7 +109,8 @@ def batch_page(
     if len(rows) > limit:
         lowest = rows[limit - 1].batch_key
     following = str(lowest) if lowest else ""
-    return BatchPage(batches=[batch_record(row) for row in rows[:limit]], next_cursor=following)
+    found = list(_readable(rows[:limit], batch_record))
+    return BatchPage(batches=found, next_cursor=following)
 
 
 def _lowest_key(connection: Connection, cursor: str) -> int:
@@ -126,8 +133,8 @@ def _key_of(cursor: str) -> int:
 def call(connection: Connection, batch_id: str, position: int) -> Call | None:
     """One call with its attempts."""
     key = _key(connection, batch_id)
-    found = _calls(connection, key, batch_id, calls.c.position == position, 1)
-    return found[0] if found else None
+    found = _calls(connection, key, calls.c.position == position, 1)
+    return call_record(batch_id, *found[0]) if found else None
 
 
 def call_page(
@@ -148,13 +155,14 @@ def call_page(
     if statuses or outcomes:
         where = and_(where, calls.c.position <= furthest)
     key, total = _key_and_total(connection, batch_id)
-    found = _calls(connection, key, batch_id, where, limit + 1)
+    found = _calls(connection, key, where, limit + 1)
     following = None
     if len(found) > limit:
-        following = found[limit - 1].position
+        following = found[limit - 1][0].position
     elif (statuses or outcomes) and furthest < total - 1:
         following = furthest
-    return CallPage(calls=found[:limit], next_after=following)
+    page = _readable(found[:limit], lambda rows: call_record(batch_id, *rows))
+    return CallPage(calls=list(page), next_after=following)
 
 
 def _key_and_total(connection: Connection, batch_id: str) -> tuple[int | None, int]:
@@ -165,12 +173,9 @@ def _key_and_total(connection: Connection, batch_id: str) -> tuple[int | None, i
 
 
 def _calls(
-    connection: Connection,
-    key: int | None,
-    batch_id: str,
-    where: ColumnElement[bool],
-    limit: int,
-) -> list[Call]:
+    connection: Connection, key: int | None, where: ColumnElement[bool], limit: int
+) -> list[tuple[Row[Any], Sequence[Row[Any]]]]:
+    """The rows of calls, each with those of its attempts."""
     rows = connection.execute(
         select(calls).where(calls.c.batch_key == key, where).order_by(calls.c.position).limit(limit)
     ).all()
@@ -184,7 +189,7 @@ def _calls(
         )
         for attempt in found:
             tried[attempt.position].append(attempt)
-    return [call_record(batch_id, row, tried.get(row.position, ())) for row in rows]
+    return [(row, tried.get(row.position, ())) for row in rows]
 
 
 def event_page(
@@ -225,3 +230,12 @@ def event_page(
 
 def _key(connection: Connection, batch_id: str) -> int | None:
     return connection.scalar(select(batches.c.batch_key).where(batches.c.batch_id == batch_id))
+
+
+def _readable(rows: Iterable[T], record: Callable[[T], R]) -> Iterator[R]:
+    """The records of rows; one that can't be read is named in the log and left out."""
+    for row in rows:
+        try:
+            yield record(row)
+        except UnreadableRow as error:
+            log.error("row_unreadable", detail=str(error))
