@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import sqlalchemy
 import trio
+from sqlalchemy import delete, insert, text
 
 from batchcalls.core.effects import Effects
 from batchcalls.engine.reading import LANES, ReadPool
+from batchcalls.store.sql import sqlite
+from batchcalls.store.sql.schema import heartbeat
+from batchcalls.store.sql.sql_store import SqlStore
 from tests.store.changes import dialed, effects_alone
 
 T = TypeVar("T")
@@ -147,3 +153,53 @@ async def test_a_read_that_fails_has_cost_too(autojump_clock: trio.testing.MockC
     began = trio.current_time()
     await crowd.pool.run_sync(crowd.processor.work, 0)
     assert trio.current_time() - began >= 0.09
+
+
+class Snapshots:
+    """Reads of a database in a file, each of which holds its snapshot for 50 ms."""
+
+    def __init__(self, readers: sqlalchemy.Engine) -> None:
+        self._readers = readers
+        self.used_s = 0.0
+
+    async def run_sync(self, function: Callable[..., T], *args: Any) -> T:
+        result = function(*args)
+        with self._readers.connect() as connection:
+            connection.execute(text("SELECT count(*) FROM heartbeat"))
+            await trio.sleep(0.05)
+        return result
+
+    def work(self) -> None:
+        self.used_s += 0.05
+
+
+async def test_the_log_of_writes_starts_over_although_readers_overlap(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    """Reads rest, and while they do the database takes in what was written: 40 MB of writes
+    beside 150 readers leave a log of a few."""
+    database = tmp_path / "batchcalls.db"
+    SqlStore.open(f"sqlite:///{database}").close()
+    writer, readers = sqlite.engines(sqlalchemy.make_url(f"sqlite:///{database}"))
+    snapshots = Snapshots(readers)
+    pool = ReadPool(snapshots.run_sync, cpu_s=lambda: snapshots.used_s)
+
+    async def read_again_and_again() -> None:
+        while True:
+            await pool.run_sync(snapshots.work)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(150):
+            nursery.start_soon(read_again_and_again)
+        for number in range(400):
+            with writer.begin() as connection:
+                row = {"heartbeat_key": 1, "time_us": number, "ballast": bytes(100_000)}
+                connection.execute(delete(heartbeat))
+                connection.execute(insert(heartbeat), row)
+            pool.committed([written()], (), ())
+            await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    log_bytes = database.with_suffix(".db-wal").stat().st_size
+    readers.dispose()
+    writer.dispose()
+    assert log_bytes <= 10_000_000

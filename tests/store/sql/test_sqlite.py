@@ -54,6 +54,23 @@ def start_other_server(database: Path) -> subprocess.Popen[str]:
     return process
 
 
+def test_a_log_that_grew_long_is_cut_down(engines: tuple[Engine, Engine], tmp_path: Path) -> None:
+    """While somebody holds a snapshot it grows; once it starts over the disk has its space back."""
+    writer, readers = engines
+
+    def write(times: int) -> int:
+        for _ in range(times):
+            with writer.begin() as connection:
+                connection.execute(schema.heartbeat.delete())
+                connection.execute(insert(schema.heartbeat), BEAT | {"ballast": bytes(1_000_000)})
+        return (tmp_path / "calls.db-wal").stat().st_size
+
+    with readers.connect() as connection:
+        connection.execute(sqlalchemy.select(schema.heartbeat))
+        assert write(30) > 25_000_000
+    assert write(10) <= 16 * 2**20
+
+
 def test_commits_are_durable_and_keys_are_checked(engines: tuple[Engine, Engine]) -> None:
     """Every connection runs in WAL mode, syncs each commit, and enforces foreign keys."""
     for engine in engines:

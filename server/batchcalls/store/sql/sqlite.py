@@ -20,7 +20,11 @@ _BUSY_TIMEOUT_MS: Final = 5_000
 """How long to wait for a foreign writer (somebody's shell) before giving up."""
 
 _READERS: Final = 4
-"""Reads at once; more would only queue on two cores."""
+"""Connections for reads that are kept open: for their lanes, and for scrapes of metrics."""
+
+_LOG_BYTES: Final = 16 * 2**20
+"""What the write-ahead log is cut down to when it starts over, should it have grown longer: a
+backup or somebody's shell may hold a snapshot for long."""
 
 
 class DatabaseInUse(Exception):
@@ -83,6 +87,7 @@ def _connected(connection: Any, _record: object) -> None:
         f"busy_timeout = {_BUSY_TIMEOUT_MS}",
         "journal_mode = WAL",
         "synchronous = FULL",
+        f"journal_size_limit = {_LOG_BYTES}",
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
