@@ -32,6 +32,7 @@ from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.dialer import Timing
 from batchcalls.engine.engine import Engine, MissingCarrier
 from batchcalls.engine.reading import LANES, ReadPool
+from batchcalls.engine.undialed import UndialedBoard
 from batchcalls.metrics.commits import CommitMetrics
 from batchcalls.metrics.gauges import Gauges
 from batchcalls.metrics.instruments import Instruments
@@ -116,12 +117,12 @@ class App:
             for name in _simulated(carriers):
                 log.warning("SIMULATED: no phone rings", carrier=name)
             async with GuestTrio(patience_s=_END_TIMEOUT_S) as guest:
-                await self._serve(store, carriers, guest)
+                engine = self._engine(store, carriers, _board_of(store))
+                await self._serve(store, engine, guest)
         finally:
             store.close()
 
-    async def _serve(self, store: Store, carriers: Mapping[str, Carrier], guest: GuestTrio) -> None:
-        engine = self._engine(store, carriers)
+    async def _serve(self, store: Store, engine: Engine, guest: GuestTrio) -> None:
         registry = CollectorRegistry()
         instruments = Instruments(registry)
         registry.register(Gauges(engine, store, self._clock))
@@ -162,7 +163,9 @@ class App:
         await server.stop(_RPC_GRACE_S)
         log.info("stopped", calls_up=engine.dialer.calls_up)
 
-    def _engine(self, store: Store, carriers: Mapping[str, Carrier]) -> Engine:
+    def _engine(
+        self, store: Store, carriers: Mapping[str, Carrier], undialed: UndialedBoard
+    ) -> Engine:
         settings = self._settings
         named = settings.named_carriers
         reads = ReadPool(Threads(LANES).run_sync)
@@ -182,6 +185,7 @@ class App:
                 max_submissions_per_second=settings.max_submissions_per_second,
             ),
             timing=Timing(max_call_duration_s=settings.max_call_duration_s),
+            undialed=undialed,
         )
         engine.listen(reads)
         return engine
@@ -263,6 +267,13 @@ def _load_carriers(settings: Settings) -> dict[str, Carrier]:
 
 def _simulated(carriers: Mapping[str, Carrier]) -> list[str]:
     return [name for name, carrier in carriers.items() if carrier.limits.simulated]
+
+
+def _board_of(store: SqlStore) -> UndialedBoard:
+    """The board beside the database; one in memory has none to leave behind."""
+    if store.file is None:
+        return UndialedBoard()
+    return UndialedBoard.open(store.file.with_name(f"{store.file.name}.undialed"))
 
 
 async def _measure_lag(lag: Histogram) -> None:

@@ -45,6 +45,7 @@ from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.dialer import DEFAULT_TIMING, Timing
 from batchcalls.engine.engine import DEFAULT_LIMITS, Engine
 from batchcalls.engine.journal import Published, RunSync, run_inline
+from batchcalls.engine.undialed import UndialedBoard
 from batchcalls.store.contract import Committed, Group, StoreFailure
 from batchcalls.store.sql import schema, sqlite
 from batchcalls.store.sql.sql_store import Query, SqlStore
@@ -64,6 +65,9 @@ WALL_S: Final = 1_700_000_000.0
 """The wall-clock time at which each virtual run begins."""
 
 NO_LIMITS: Final = CarrierLimits()
+
+BOARD_SIZE: Final = 64 * 257
+"""A small board of the undialed: enough for tests, and quick to read."""
 
 FOR_EVER_S: Final = 1e7
 """Some months: no batch of a test takes so long, and no virtual clock minds."""
@@ -310,6 +314,7 @@ class World:
         self.limits = limits
         self.timing = timing
         self.run_sync = run_sync
+        self.board = bytearray(BOARD_SIZE)
         self.clock = Clock(wall=wall_s, check_s=math.inf)
         self.observer = Observer()
         self._random = Random(seed)
@@ -341,6 +346,7 @@ class World:
             run_sync=self.run_sync,
             limits=self.limits,
             timing=self.timing,
+            undialed=UndialedBoard(self.board),
         )
         engine.listen(self.observer)
         async with trio.open_nursery() as nursery:

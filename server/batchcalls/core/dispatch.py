@@ -196,6 +196,10 @@ class Dispatcher:
         for limit in dial.lane.path:
             limit.adopt()
 
+    def take_back(self, dial: Dial) -> None:
+        """Account for an intent of an earlier process that never left: it holds no slot."""
+        dial.lane.dials[dial.call.position] = dial
+
     def hold_pace(self, now: float) -> None:
         """An earlier process may have dialed until a moment ago, at full pace.
 

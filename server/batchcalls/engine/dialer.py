@@ -45,6 +45,7 @@ from batchcalls.core.model import Attempt, Outcome, call_id
 from batchcalls.core.script import render
 from batchcalls.engine.bell import Bell
 from batchcalls.engine.journal import Journal
+from batchcalls.engine.undialed import UndialedBoard
 from batchcalls.wire.spec import stored_call_spec
 
 LETTING_GO_S: Final = 30.0
@@ -79,6 +80,7 @@ class Dialer:
         random: Random,
         timing: Timing,
         bell: Bell,
+        undialed: UndialedBoard,
     ) -> None:
         self._carriers = carriers
         self._dispatcher = dispatcher
@@ -87,6 +89,7 @@ class Dialer:
         self._random = random
         self._timing = timing
         self._bell = bell
+        self._undialed = undialed
         self._up: dict[Dial, trio.CancelScope] = {}
         self._told_to_end = Bell()
         self._waiting_for_end = trio.lowlevel.ParkingLot()
@@ -166,6 +169,8 @@ class Dialer:
         now = self._clock.now()
         self._dispatcher.line_free(dial, now)
         assert dial.attempt is not None
+        if result.outcome is Outcome.THROTTLED:
+            self._undialed.add(dial.attempt)
         attempt = replace(
             dial.attempt,
             outcome=result.outcome,
@@ -201,6 +206,8 @@ class Dialer:
             return None
         if call is None:
             return CallResult(outcome=Outcome.UNKNOWN, detail="what is stored can't be read")
+        assert dial.attempt is not None
+        self._undialed.leave(dial.attempt)
         try:
             result = await carrier.place_call(call, lambda progress: self.report(dial, progress))
         except CarrierThrottled as error:

@@ -39,6 +39,7 @@ from batchcalls.engine.feed import Feed
 from batchcalls.engine.journal import Journal, Listener, Replayed, RunSync
 from batchcalls.engine.recovery import Recovery
 from batchcalls.engine.scheduler import Scheduler
+from batchcalls.engine.undialed import UndialedBoard
 from batchcalls.errors import (
     LimitExceeded,
     Reason,
@@ -86,6 +87,7 @@ class Engine:
         limits: EngineLimits = DEFAULT_LIMITS,
         timing: Timing = DEFAULT_TIMING,
         carrier_limits: Mapping[str, Mapping[str, Any]] = NO_AMENDMENTS,
+        undialed: UndialedBoard | None = None,
     ) -> None:
         borders = {
             name: Border(name, carrier, limits=carrier_limits.get(name, NO_AMENDMENTS))
@@ -111,6 +113,7 @@ class Engine:
             limits, carriers=borders.keys(), journal=self.journal, clock=clock
         )
         self._stopping = False
+        self._undialed = undialed or UndialedBoard()
         bell = Bell()
         self.dialer = Dialer(
             carriers=borders,
@@ -120,6 +123,7 @@ class Engine:
             random=random,
             timing=timing,
             bell=bell,
+            undialed=self._undialed,
         )
         self.scheduler = Scheduler(
             store=store,
@@ -128,6 +132,7 @@ class Engine:
             dialer=self.dialer,
             clock=clock,
             bell=bell,
+            undialed=self._undialed,
         )
         self._recovery = Recovery(
             carriers=borders,
@@ -135,6 +140,7 @@ class Engine:
             dialer=self.dialer,
             clock=clock,
             timing=timing,
+            undialed=self._undialed,
         )
         self.journal.listen(self.scheduler)
         self.journal.listen(self.feed.hub)
@@ -349,7 +355,8 @@ class Engine:
             lane = self.scheduler.adopt(batch)
             if batch.counts.in_progress:
                 found = self.store.open_calls(batch.batch_id)
-                dials += [self._recovery.adopt(lane, call) for call in found]
+                dials += self._recovery.adopt(lane, found)
+        self._undialed.forget_others()
         if not self.store.is_empty():
             self.dispatcher.hold_pace(self._clock.now())
         log.info("recovered", batches=self.journal.open_batches, open_calls=len(dials))

@@ -2,14 +2,15 @@
 
 An intent without an outcome means that the phone may have rung, may be ringing, or never
 rang. Only the carrier can know. Each such call keeps its slot, and its carrier is asked to
-follow it to its end, which is its outcome. While a carrier can't say, it is asked again; the
+follow it to its end, which is its outcome. (What stands on the board of the undialed never
+left; it waits again at once.) While a carrier can't say, it is asked again; the
 attempt ends unknown only when the carrier doesn't know it, for good, unless the batch names
 unknown among the outcomes to retry. Nobody is rung again on a guess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
@@ -23,6 +24,7 @@ from batchcalls.core.lane import Dial, Lane
 from batchcalls.core.lifecycle import DialState
 from batchcalls.core.model import Attempt, Outcome
 from batchcalls.engine.dialer import Dialer, Timing, hung_up
+from batchcalls.engine.undialed import UndialedBoard
 from batchcalls.store.contract import OpenCall
 
 _FIRST_DELAY_S: Final = 1.0
@@ -56,15 +58,28 @@ class Recovery:
         dialer: Dialer,
         clock: Clock,
         timing: Timing,
+        undialed: UndialedBoard,
     ) -> None:
         self._carriers = carriers
         self._dispatcher = dispatcher
         self._dialer = dialer
         self._clock = clock
         self._timing = timing
+        self._undialed = undialed
 
-    def adopt(self, lane: Lane, found: OpenCall) -> Dial:
-        """Account for a call that may be up: it holds its slots until it is settled."""
+    def adopt(self, lane: Lane, found: Sequence[OpenCall]) -> list[Dial]:
+        """Account for the open calls of a lane; returns those that may be up, to be settled.
+
+        Each of them holds its slots until then. Where no phone has rung, the call waits again.
+        """
+        return [dial for call in found if (dial := self._adopt(lane, call)) is not None]
+
+    def _adopt(self, lane: Lane, found: OpenCall) -> Dial | None:
+        if self._undialed.take_over(found.attempt):
+            dial = Dial(lane, found.call, found.attempt, DialState.SETTLING)
+            self._dispatcher.take_back(dial)
+            self._dialer.withdraw(dial)
+            return None
         dial = Dial(lane, found.call, found.attempt, DialState.UP)
         self._dispatcher.adopt(dial, self._clock.now())
         return dial

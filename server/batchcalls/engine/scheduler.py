@@ -29,6 +29,7 @@ from batchcalls.engine.bell import Bell
 from batchcalls.engine.dialer import Dialer
 from batchcalls.engine.journal import Journal, Published
 from batchcalls.engine.sweeper import Sweeper
+from batchcalls.engine.undialed import UndialedBoard
 from batchcalls.errors import BatchCallsError
 from batchcalls.store.contract import QueueHead, Store
 
@@ -45,6 +46,7 @@ class Scheduler:
         dialer: Dialer,
         clock: Clock,
         bell: Bell,
+        undialed: UndialedBoard,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -52,6 +54,7 @@ class Scheduler:
         self._dialer = dialer
         self._clock = clock
         self._bell = bell
+        self._undialed = undialed
         self._sweeper = Sweeper(store=store, journal=journal, clock=clock)
         self._starts: dict[str, int] = {}
 
@@ -111,6 +114,7 @@ class Scheduler:
             due_time_us=call.due_time_us or lane.opened_us,
             attempt=dial.attempt,
         )
+        self._undialed.add(dial.attempt)
         self._journal.propose(intent, partial(self._intent_answered, dial))
 
     def _intent_answered(self, dial: Dial, error: BatchCallsError | None) -> None:
@@ -118,6 +122,7 @@ class Scheduler:
         if error is None:
             self._dispatcher.prepared(dial, now)
         else:
+            self._settled(dial)
             self._dispatcher.unprepared(dial, now)
             self._dialer.given_back()
         self._bell.ring()
@@ -198,6 +203,7 @@ class Scheduler:
     def _came_back(self, batch_id: str, move: Move) -> None:
         """A call is no longer in progress: it is over, or waits to be dialed again."""
         dial = self._dispatcher.lanes[batch_id].dials[move.position]
+        self._settled(dial)
         if move.target.final:
             self._dispatcher.settled(dial)
             return
@@ -206,6 +212,11 @@ class Scheduler:
         due_s = self._clock.to_monotonic(due_time_us) if due_time_us else 0.0
         call = dial.call.again(attempts=move.attempts, due_s=due_s, due_time_us=due_time_us)
         self._dispatcher.put_back(dial, call, self._clock.now())
+
+    def _settled(self, dial: Dial) -> None:
+        """The intent of a dial isn't open any more, or never was."""
+        assert dial.attempt is not None
+        self._undialed.settle(dial.attempt)
 
     def _follow(self, batch: Batch) -> None:
         """Bring the batch's lane in line with its status."""

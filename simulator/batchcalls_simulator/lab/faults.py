@@ -24,14 +24,16 @@ class Moment(StrEnum):
 
     ``TIME``: after so many seconds. ``STEP``: at the so-many-th step of any of its tasks, so at
     any await. ``BEFORE_COMMIT``: a commit is lost. ``AFTER_COMMIT``: it is durable, and nobody
-    heard of it. ``BEFORE_DIAL``: the intent is durable, no phone rang. ``AFTER_DIAL``: the
-    phone rings, and nobody listens. ``DRAIN``: after so many seconds, but in good order.
+    heard of it. ``BEFORE_LEAVING``: the intent is durable, and its dial is about to leave.
+    ``BEFORE_DIAL``: it has left, and no phone rang. ``AFTER_DIAL``: the phone rings, and nobody
+    listens. ``DRAIN``: after so many seconds, but in good order.
     """
 
     TIME = "time"
     STEP = "step"
     BEFORE_COMMIT = "before_commit"
     AFTER_COMMIT = "after_commit"
+    BEFORE_LEAVING = "before_leaving"
     BEFORE_DIAL = "before_dial"
     AFTER_DIAL = "after_dial"
     DRAIN = "drain"
@@ -125,6 +127,7 @@ _LATEST = {
     Moment.STEP: 3_000,
     Moment.BEFORE_COMMIT: 60,
     Moment.AFTER_COMMIT: 60,
+    Moment.BEFORE_LEAVING: 30,
     Moment.BEFORE_DIAL: 30,
     Moment.AFTER_DIAL: 30,
     Moment.DRAIN: 300,

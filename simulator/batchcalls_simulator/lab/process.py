@@ -48,15 +48,18 @@ class Process:
 
     async def passes(self, moment: Moment) -> None:
         """Come by such a moment; the doomed and the dead never come back from it."""
-        if self.alive and self._is_last(moment):
-            self.crash()
-        if not self.alive:
+        if not self.survives(moment):
             await self._never()
 
     def step(self) -> None:
         """One of its tasks has run for a step."""
-        if self.alive and self._is_last(Moment.STEP):
+        self.survives(Moment.STEP)
+
+    def survives(self, moment: Moment) -> bool:
+        """Whether it lives on behind such a moment, where it can't stop; the dead don't."""
+        if self.alive and self._is_last(moment):
             self.crash()
+        return self.alive
 
     async def reach_its_time(self) -> Moment:
         """Wait for a doom that comes by the clock, and return which; crash nothing yet."""

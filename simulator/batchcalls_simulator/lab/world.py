@@ -33,6 +33,7 @@ from batchcalls.store.sql.migrate import migrate
 from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls.wire.spec import new_call
 from batchcalls_simulator.carrier import SimulatorCarrier
+from batchcalls_simulator.lab.board import DoomedBoard
 from batchcalls_simulator.lab.books import BrokenPromise
 from batchcalls_simulator.lab.checker import Checker
 from batchcalls_simulator.lab.disk import Disk
@@ -45,6 +46,9 @@ from batchcalls_simulator.lab.trio_loop import TrioLoop
 
 PATIENCE_S = 2 * 86_400.0
 """How long the second phase may last. The slowest scenario needs less than half of it."""
+
+_BOARD_SIZE = 64 * 65
+"""A small board of the undialed: some worlds fill it."""
 
 _ASK_AGAIN_S = 1.0
 _DRAIN_S = 20.0
@@ -149,6 +153,7 @@ class World:
             )
             for reading in scenario.readings
         ]
+        self._board = bytearray(_BOARD_SIZE)
         self._networks: list[PhoneNetwork] = []
         self._process: Process | None = None
         self._processes = 0
@@ -275,6 +280,7 @@ class World:
             random=self._random,
             run_sync=disk.run_sync,
             limits=self.scenario.limits,
+            undialed=DoomedBoard(self._board, process),
         )
 
     async def _meet_doom(self, process: Process, engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Final, TypeVar
 
 import sqlalchemy
@@ -96,6 +97,12 @@ class SqlStore(Store):
                 raise StoreFailure(f"{database} can't be opened: {error.orig}") from error
             raise
         return cls(writer, readers, lock)
+
+    @property
+    def file(self) -> Path | None:
+        """Where the database is, by its own name; None in memory."""
+        path = sqlite.database_path(self._engine.url)
+        return path.resolve() if path else None
 
     def unfinished_batches(self) -> list[Batch]:
         """All batches that aren't final; the writer knows their keys from now on."""
