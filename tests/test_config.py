@@ -38,6 +38,15 @@ def test_everything_has_a_default_that_works() -> None:
     assert (settings.carrier, settings.database) == ("simulator", "sqlite:///batchcalls.db")
 
 
+@pytest.mark.parametrize("database", ["sqlite://", "sqlite:///", "sqlite+pysqlite://"])
+def test_a_database_in_memory_is_asked_for_by_name(database: str) -> None:
+    """A URL that was left empty would lose every batch with the process."""
+    with pytest.raises(ValidationError, match="nothing would be kept"):
+        Settings.load(None, {"database": database})
+    named = "sqlite:///:memory:"
+    assert Settings.load(None, {"database": named}).database == named
+
+
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,6 +133,7 @@ class App:
         server.bind(self._settings.listen)
         metrics_port = self._serve_metrics(registry)
         await guest.start(engine.run)
+        await guest.start(engine.watch_store)
         await server.start()
         await readiness.tell()
         lag = asyncio.create_task(

@@ -54,6 +54,12 @@ def _check_host_and_port(address: str) -> str:
 def _check_url(url: str) -> str:
     if "://" not in url:
         raise PydanticCustomError("url", "must be a URL, such as sqlite:///batchcalls.db")
+    if not url.partition("://")[2].strip("/"):
+        raise PydanticCustomError(
+            "url",
+            "names no file, so nothing would be kept: give a file, sqlite:///batchcalls.db, or"
+            " sqlite:///:memory: if that is what you want",
+        )
     return url
 
 

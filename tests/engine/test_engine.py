@@ -323,3 +323,21 @@ async def test_a_full_server_still_repeats_its_answer(autojump_clock: MockClock)
             other = spec("batch_c", request_id="r", request_digest=b"2")
             with pytest.raises(TryLater):
                 await engine.submit(other, calls(ENDLESS))
+
+
+async def test_a_store_that_is_gone_is_noticed_by_an_engine_at_rest(
+    autojump_clock: MockClock,
+) -> None:
+    """Nothing is to be written, and within a second the engine isn't ready; nor is it for ever."""
+    with World() as world:
+        async with world.life() as engine, trio.open_nursery() as nursery:
+            await nursery.start(engine.watch_store)
+            await trio.sleep(100)
+            assert engine.ready
+            world.store.failing = True
+            await trio.sleep(1.1)
+            assert not engine.ready
+            world.store.failing = False
+            await trio.sleep(1.1)
+            assert engine.ready
+            nursery.cancel_scope.cancel()

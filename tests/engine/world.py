@@ -218,6 +218,9 @@ class FailingStore(SqlStore):
         self._require_disk(self.failing)
         super().probe(time_us)
 
+    def check(self) -> None:
+        self._require_disk(self.failing)
+
     def _require_disk(self, failing: bool) -> None:
         if failing:
             raise StoreFailure("disk I/O error")

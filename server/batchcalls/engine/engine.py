@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 import trio
@@ -56,6 +56,8 @@ log = structlog.get_logger()
 
 
 DEFAULT_LIMITS = EngineLimits()
+
+_WATCH_STORE_S: Final = 1.0
 
 _RESUMED = (BatchStatus.RUNNING, BatchStatus.SCHEDULED)
 
@@ -173,6 +175,15 @@ class Engine:
                 nursery.start_soon(self._recovery.settle, dial)
             nursery.start_soon(self.scheduler.run)
             task_status.started()
+
+    async def watch_store(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Find out every second that the store is gone, also when nothing is to be written."""
+        task_status.started()
+        while True:
+            await self.journal.in_step(self.store.check)
+            await trio.sleep(_WATCH_STORE_S)
 
     async def drain(self, timeout_s: float) -> int:
         """Stop dialing and give the calls that are up ``timeout_s`` seconds to end.

@@ -201,6 +201,19 @@ class Journal:
         self._reads.append(_Read(ask, done))
         self._work.set()
 
+    async def in_step(self, ask: Callable[[], T]) -> T:
+        """Read the store in step with the commits; while it fails, wait until it can be read."""
+        answer: list[T] = []
+        answered = trio.Event()
+
+        def done(result: T) -> None:
+            answer.append(result)
+            answered.set()
+
+        self.read(ask, done)
+        await answered.wait()
+        return answer[0]
+
     async def flushed(self) -> None:
         """Wait until everything that is queued now, and while waiting, is durable."""
         while self._queue:

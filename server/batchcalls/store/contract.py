@@ -173,6 +173,13 @@ class Store(ABC):
         """Find out whether the store can commit as much as a group."""
 
     @abstractmethod
+    def check(self) -> None:
+        """Find out whether what is stored is where others will look for it.
+
+        It costs next to nothing, and may be called at any time.
+        """
+
+    @abstractmethod
     def forget(self, batch_id: str) -> None:
         """Nobody will write to that batch any more: it is final. Read in step, it is empty."""
 

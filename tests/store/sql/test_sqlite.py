@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,10 +17,12 @@ import sqlalchemy
 from sqlalchemy import Engine, insert
 from sqlalchemy.exc import IntegrityError
 
+from batchcalls.store.contract import Group, StoreFailure
 from batchcalls.store.sql import schema, sqlite
 from batchcalls.store.sql.migrate import migrate
-from batchcalls.store.sql.sql_store import SqlStore
+from batchcalls.store.sql.sql_store import SqlStore, UnsupportedDatabase
 from batchcalls.store.sql.sqlite import DatabaseInUse, FileLock
+from tests.store.changes import Books, submitted
 
 BEAT = {"heartbeat_key": 1, "time_us": 1, "ballast": b""}
 OTHER_SERVER = """
@@ -30,6 +36,10 @@ sys.stdin.read()
 
 def url(path: Path) -> str:
     return f"sqlite:///{path}"
+
+
+def group() -> Group:
+    return Books().group(submitted())
 
 
 @pytest.fixture
@@ -133,14 +143,111 @@ def test_a_second_server_is_refused(tmp_path: Path) -> None:
     SqlStore.open(url(path)).close()
 
 
-def test_a_second_server_is_refused_by_whatever_name(tmp_path: Path) -> None:
-    """A symbolic link to the file is the same file."""
+@pytest.mark.parametrize("name", [Path.symlink_to, Path.hardlink_to])
+def test_a_second_server_is_refused_by_whatever_name(
+    tmp_path: Path, name: Callable[[Path, Path], None]
+) -> None:
+    """The lock is on the file itself: a link to it is the same file."""
     path, link = tmp_path / "calls.db", tmp_path / "link.db"
-    link.symlink_to(path)
     store = SqlStore.open(url(path))
+    name(link, path)
     with pytest.raises(DatabaseInUse):
         SqlStore.open(url(link))
     store.close()
+
+
+def test_no_file_beside_the_database_carries_the_lock(tmp_path: Path) -> None:
+    """There is nothing that somebody could clear away: only SQLite's own files are there."""
+    path = tmp_path / "calls.db"
+    store = SqlStore.open(url(path))
+    names = {file.name for file in tmp_path.iterdir()}
+    store.close()
+    assert names == {"calls.db", "calls.db-wal", "calls.db-shm"}
+
+
+def test_the_lock_outlives_the_handles_of_sqlite(tmp_path: Path) -> None:
+    """SQLite closes a file of its own, in this process, and the lock holds all the same."""
+    path = tmp_path / "calls.db"
+    with start_other_server(path) as other:
+        other.communicate("close")
+    lock = FileLock(path)
+    sqlite3.connect(path).close()
+    with pytest.raises(DatabaseInUse):
+        FileLock(path)
+    lock.release()
+
+
+def test_the_lock_is_no_business_of_sqlite(tmp_path: Path) -> None:
+    """Somebody's shell may read and write beside a server, and takes nothing from its log."""
+    path = tmp_path / "calls.db"
+    with start_other_server(path) as other:
+        before = (tmp_path / "calls.db-wal").stat().st_ino
+        with closing(sqlite3.connect(path, isolation_level=None)) as shell:
+            shell.execute("INSERT INTO heartbeat VALUES (1, 1, x'')")
+            assert shell.execute("SELECT count(*) FROM heartbeat").fetchone() == (1,)
+        assert (tmp_path / "calls.db-wal").stat().st_ino == before
+        other.communicate("close")
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def replace(path: Path) -> None:
+    shutil.copy(path, path.with_suffix(".copy"))
+    path.with_suffix(".copy").replace(path)
+
+
+def move(path: Path) -> None:
+    path.rename(path.with_suffix(".moved"))
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+@pytest.mark.parametrize("harm", [delete, replace, move])
+def test_a_file_that_is_not_there_any_more_takes_nothing(
+    tmp_path: Path, harm: Callable[[Path], None], suffix: str
+) -> None:
+    """What would be written to a file that nobody will find again is refused, and says why."""
+    store = SqlStore.open(url(tmp_path / "calls.db"))
+    path = tmp_path / f"calls.db{suffix}"
+    harm(path)
+    for ask in (partial(store.probe, 1), store.check, partial(store.commit, group())):
+        with pytest.raises(StoreFailure, match=f"{path} was deleted, moved or replaced"):
+            ask()
+    store.close()
+
+
+def test_a_file_that_is_moved_back_is_as_good_as_before(tmp_path: Path) -> None:
+    """Nothing was written while it was away."""
+    path, away = tmp_path / "calls.db", tmp_path / "away.db"
+    store = SqlStore.open(url(path))
+    path.rename(away)
+    with pytest.raises(StoreFailure):
+        store.commit(group())
+    away.rename(path)
+    store.commit(group())
+    store.close()
+    store = SqlStore.open(url(path))
+    assert store.batch("batch_a")
+    store.close()
+
+
+def test_no_reader_opens_another_file(tmp_path: Path) -> None:
+    """A read that needs one more connection fails; it makes no new database at the path."""
+    path = tmp_path / "calls.db"
+    store = SqlStore.open(url(path))
+    path.unlink()
+    with pytest.raises(StoreFailure, match="was deleted"):
+        store.batch("batch_a")
+    assert not path.exists()
+    store.close()
+
+
+@pytest.mark.parametrize("query", ["uri=true", "mode=memory", "timeout=1"])
+def test_the_url_names_the_file_that_is_locked(tmp_path: Path, query: str) -> None:
+    """Options by which SQLite would open something else are refused."""
+    with pytest.raises(UnsupportedDatabase, match="has options"):
+        SqlStore.open(f"{url(tmp_path / 'calls.db')}?{query}")
 
 
 def test_the_lock_holds_across_processes_and_dies_with_its_own(tmp_path: Path) -> None:

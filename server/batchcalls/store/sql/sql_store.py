@@ -56,6 +56,8 @@ def _sqlite_url(database: str) -> URL:
         raise UnsupportedDatabase(f"{url.drivername} is not supported: use sqlite:///FILE")
     if url.host or url.port:
         raise UnsupportedDatabase(f"{database} names a host: a file is sqlite:///FILE")
+    if url.query:
+        raise UnsupportedDatabase(f"{database} has options: a file is sqlite:///FILE, and no more")
     return url
 
 
@@ -90,7 +92,10 @@ class SqlStore(Store):
         writer, readers = sqlite.engines(url)
         try:
             migrate(writer)
+            if lock:
+                lock.watch(writer, readers)
         except BaseException as error:
+            writer.dispose()
             if lock:
                 lock.release()
             if isinstance(error, DatabaseError):
@@ -129,6 +134,7 @@ class SqlStore(Store):
         """
         if not group.writes:
             return Committed()
+        self.check()
         try:
             with self._engine.begin() as connection:
                 result = self._writer.write(connection, group)
@@ -230,6 +236,7 @@ class SqlStore(Store):
 
     def probe(self, time_us: int) -> None:
         """Find out whether the store can commit as much as a group. Raises ``StoreFailure``."""
+        self.check()
         try:
             for ballast in (_BALLAST, b""):
                 self._beat(time_us, ballast)
@@ -241,6 +248,11 @@ class SqlStore(Store):
         with self._engine.begin() as connection:
             connection.execute(delete(heartbeat))
             connection.execute(insert(heartbeat), row)
+
+    def check(self) -> None:
+        """Find out whether the files are where they belong. Raises ``StoreFailure``."""
+        if self._lock:
+            self._lock.check()
 
     def close(self) -> None:
         """Close all connections and give up the lock. Idempotent."""

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event, pool
+
+from batchcalls.store.contract import StoreFailure
 
 _BUSY_TIMEOUT_MS: Final = 5_000
 """How long to wait for a foreign writer (somebody's shell) before giving up."""
@@ -25,6 +28,12 @@ _READERS: Final = 4
 _LOG_BYTES: Final = 16 * 2**20
 """What the write-ahead log is cut down to when it starts over, should it have grown longer: a
 backup or somebody's shell may hold a snapshot for long."""
+
+_LOCKS_ARE_APART: Final = sys.platform == "linux"
+"""Whether SQLite's locks, which are of ``fcntl(2)``, and those of ``flock(2)`` never meet."""
+
+_Identity = tuple[int, int]
+"""The device and the number of a file, by whatever name."""
 
 
 class DatabaseInUse(Exception):
@@ -37,24 +46,69 @@ class DatabaseInUse(Exception):
 
 
 class FileLock:
-    """The right to be the only server on a database file.
+    """The right to be the only server on a database file, and the eye on that file.
 
-    The kernel drops the lock when the process ends, however it ends. The lock is on a file
-    beside the database, since SQLite's own locks live in the database file and a lock of ours
-    would be lost when any other handle on that file is closed.
+    The lock is on the file itself, so it holds for all the names that lead to it, links and
+    mounts included; the kernel drops it when the process ends, however it ends. It is a lock of
+    ``flock(2)``: Linux keeps those apart from SQLite's own, and no other handle that is closed
+    takes it away. Elsewhere the two may be one, so there a file beside the database is locked.
+
+    Closing this handle would take SQLite's locks off the file: release it behind SQLite.
     """
 
     def __init__(self, database: Path) -> None:
-        lock = f"{database.resolve()}.lock"  # one for all the names that lead to the file
-        self._file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        locked = database if _LOCKS_ARE_APART else f"{database.resolve()}.lock"
+        self._handle = os.open(locked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            os.close(self._file)
+            os.close(self._handle)
             raise DatabaseInUse(database) from None
+        self._files: dict[Path, _Identity] = {}
+        self._database = database.absolute()
+
+    def watch(self, *engines: Engine) -> None:
+        """Take the database and its log, which is there by now, for what belongs at their paths.
+
+        The engines open no other file from now on.
+
+        Raises:
+          StoreFailure: the database was replaced while it was opened.
+        """
+        log = self._database.with_name(f"{self._database.name}-wal")
+        self._files = {path: _identity(path.stat()) for path in (self._database, log)}
+        if _LOCKS_ARE_APART and self._files[self._database] != _identity(os.fstat(self._handle)):
+            raise _gone(self._database)
+        for engine in engines:
+            event.listen(engine, "do_connect", lambda *_: self.check())
+
+    def check(self) -> None:
+        """Find out whether the files that are open are still those at their paths.
+
+        What is written to a file that was deleted, or has another in its place, is lost with
+        the process, however well it was synced. A file that is moved back is as good as before.
+
+        Raises:
+          StoreFailure: they aren't.
+        """
+        for path, identity in self._files.items():
+            try:
+                is_there = _identity(path.stat()) == identity
+            except OSError:
+                is_there = False
+            if not is_there:
+                raise _gone(path)
 
     def release(self) -> None:
-        os.close(self._file)
+        os.close(self._handle)
+
+
+def _identity(found: os.stat_result) -> _Identity:
+    return found.st_dev, found.st_ino
+
+
+def _gone(path: Path) -> StoreFailure:
+    return StoreFailure(f"{path} was deleted, moved or replaced while this server used it")
 
 
 def database_path(url: URL) -> Path | None:
