@@ -39,6 +39,7 @@ class Reason(StrEnum):
     WRONG_STATE = "WRONG_STATE"
     STALE_ETAG = "STALE_ETAG"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    COMMIT_IN_DOUBT = "COMMIT_IN_DOUBT"
     SHUTTING_DOWN = "SHUTTING_DOWN"
     INTERNAL = "INTERNAL"
     UNKNOWN_METHOD = "UNKNOWN_METHOD"
@@ -160,6 +161,9 @@ class TryLater(BatchCallsError):
 
 
 class Unavailable(BatchCallsError):
-    """The server can't serve now (its store can't commit, or it shuts down); nothing was done."""
+    """The server can't serve now: its store can't commit, or it shuts down.
+
+    Nothing was done, unless the reason is COMMIT_IN_DOUBT.
+    """
 
     code: ClassVar[str] = "UNAVAILABLE"

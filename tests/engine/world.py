@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields as dataclass_fields
+from enum import Enum, auto
 from random import Random
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -46,7 +47,7 @@ from batchcalls.engine.dialer import DEFAULT_TIMING, Timing
 from batchcalls.engine.engine import DEFAULT_LIMITS, Engine
 from batchcalls.engine.journal import Published, RunSync, run_inline
 from batchcalls.engine.undialed import UndialedBoard
-from batchcalls.store.contract import Committed, Group, StoreFailure
+from batchcalls.store.contract import CommitInDoubt, Committed, Group, StoreFailure
 from batchcalls.store.sql import schema, sqlite
 from batchcalls.store.sql.sql_store import Query, SqlStore
 from batchcalls.v1 import event_pb2
@@ -190,8 +191,18 @@ def witnessed(inner: SimulatorCarrier) -> ScriptedCarrier:
     )
 
 
+class Lost(Enum):
+    """What is lost of a commit in doubt: all that it wrote, or only the answer."""
+
+    GROUP = auto()
+    ANSWER = auto()
+
+
 class FailingStore(SqlStore):
-    """A store that fails as long as it is told to, and remembers the groups that it wrote."""
+    """A store that fails as long as it is told to, and remembers the groups that it wrote.
+
+    What it is told to lose it loses once, and fails from then on.
+    """
 
     def __init__(
         self,
@@ -202,13 +213,24 @@ class FailingStore(SqlStore):
         super().__init__(writer, readers, lock)
         self.failing = False
         self.failing_reads = False
+        self.losing: Lost | None = None
         self.groups: list[Group] = []
+        self._left: Committed | None = None
 
     def commit(self, group: Group) -> Committed:
-        if group.writes:
-            self._require_disk(self.failing)
+        if not group.writes:
+            return super().commit(group)
+        self._require_disk(self.failing)
+        if self.losing is None:
             self.groups.append(group)
-        return super().commit(group)
+            return super().commit(group)
+        self._left = super().commit(group) if self.losing is Lost.ANSWER else None
+        self.losing, self.failing = None, True
+        raise CommitInDoubt("disk I/O error")
+
+    def settle(self, time_us: int) -> Committed | None:
+        self._require_disk(self.failing)
+        return self._left
 
     def read_latest(self, query: Query[T]) -> T:
         self._require_disk(self.failing or self.failing_reads)

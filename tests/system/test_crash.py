@@ -134,7 +134,7 @@ def following(server: Server, batch_id: str, *, after: int) -> subprocess.Popen[
 
 
 def attempts_of(
-    seen: list[Event], kind: EventType, *outcomes: Outcome
+    seen: list[Event], kind: EventType.ValueType, *outcomes: Outcome.ValueType
 ) -> Iterator[tuple[str, int]]:
     """Call and number of the attempts that such events are about."""
     return (

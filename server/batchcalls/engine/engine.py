@@ -226,6 +226,7 @@ class Engine:
             await self.journal.flushed()
         if deadline.cancelled_caught:
             log.error("not_everything_is_durable", journal=repr(self.journal))
+            self.journal.give_up()
 
     # Batches
 

@@ -11,6 +11,10 @@ call ended) has already happened: when the store fails, facts stay in the queue,
 the journal tries again until the disk is back. While the store fails, ``healthy`` is False
 and proposals are refused at once.
 
+A commit whose answer is lost (a sync that failed) is *in doubt*: it may have been written. Its
+proposals wait until the store can be asked, and then hear what is true; a caller hears after a
+while that nobody knows.
+
 Reads that must be in step with the commits (the refills of the scheduler) go through the same
 queue: they see exactly the commits whose results were delivered before theirs.
 """
@@ -18,6 +22,7 @@ queue: they see exactly the commits whose results were delivered before theirs.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -31,13 +36,17 @@ from batchcalls.core.ledger import Ledger
 from batchcalls.core.lifecycle import IllegalStep
 from batchcalls.core.model import Batch, Event
 from batchcalls.errors import BatchCallsError, Conflict, Reason, Unavailable, WrongState
-from batchcalls.store.contract import Committed, Group, Refusal, Store, StoreFailure
+from batchcalls.store.contract import CommitInDoubt, Committed, Group, Refusal, Store, StoreFailure
 
 T = TypeVar("T")
 Done = Callable[[BatchCallsError | None], None]
 
 _RETRY_S: Final = 0.5
 """How long a store that failed is left alone before it is tried again."""
+
+_DOUBT_S: Final = 5.0
+"""How long a caller waits for what became of a commit in doubt: a slip of the disk is over by
+then, and what isn't may last for ever."""
 
 _MAX_GROUP: Final = 256
 """The most changes in a commit: it bounds how long a proposal waits behind others, and how
@@ -75,9 +84,18 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class _Entry:
+    """A change in the queue. A ``caller`` may be told that nobody knows; our own parts wait."""
+
     change: Change
     done: Done | None
-    is_fact: bool
+    is_fact: bool = False
+    is_caller: bool = False
+
+    def tell(self, error: BatchCallsError | None) -> None:
+        """Answer whoever waits, once."""
+        done, self.done = self.done, None
+        if done is not None:
+            done(error)
 
 
 @dataclass(slots=True)
@@ -167,10 +185,13 @@ class Journal:
 
         ``done`` is called from the journal's task, once, and must not raise or wait.
         """
+        self._propose(_Entry(change, done))
+
+    def _propose(self, entry: _Entry) -> None:
         if not self.healthy:
-            done(_store_unavailable())
+            entry.tell(_store_unavailable())
             return
-        self._queue.append(_Entry(change, done, is_fact=False))
+        self._queue.append(entry)
         self._work.set()
 
     def record(self, change: Change) -> None:
@@ -191,7 +212,7 @@ class Journal:
             answer.append(error)
             answered.set()
 
-        self.propose(change, done)
+        self._propose(_Entry(change, done, is_caller=True))
         await answered.wait()
         if answer[0] is not None:
             raise answer[0]
@@ -213,6 +234,10 @@ class Journal:
         self.read(ask, done)
         await answered.wait()
         return answer[0]
+
+    def give_up(self) -> None:
+        """The process ends: tell the callers that still wait that nobody knows."""
+        self._tell_doubt(self._queue)
 
     async def flushed(self) -> None:
         """Wait until everything that is queued now, and while waiting, is durable."""
@@ -241,6 +266,9 @@ class Journal:
         except StoreFailure as failure:
             self._reads = reads + self._reads
             await self._wait_for_store(failure)
+        except CommitInDoubt as doubt:
+            self._reads = reads + self._reads
+            await self._settle(doubt, entries, fold)
         else:
             self.commit_s = self._clock.now() - began
             del self._queue[: len(entries)]
@@ -317,8 +345,7 @@ class Journal:
         for listener in self._listeners:
             listener.committed(writes, published, batches)
         for entry, error in fold.answers:
-            if entry.done is not None:
-                entry.done(_refusal(entry.change, committed) or error)
+            entry.tell(_refusal(entry.change, committed) or error)
 
     def _install(self, batch_id: str, forks: dict[str, Ledger]) -> None:
         fork = forks[batch_id]
@@ -329,6 +356,33 @@ class Journal:
             self._ledgers[batch_id] = fork
 
     # When the store fails
+
+    async def _settle(self, doubt: CommitInDoubt, entries: list[_Entry], fold: _Fold) -> None:
+        """Find out what became of a commit, and go on from there."""
+        self._keep_facts(behind=len(entries))
+        log.error("commit_in_doubt", error=str(doubt), changes=len(entries))
+        committed = await self._look_up(entries)
+        log.warning("commit_settled", written=committed is not None)
+        if committed is None:
+            self._keep_facts()
+        else:
+            del self._queue[: len(entries)]
+            self._deliver(fold, committed)
+        self._set_health(healthy=True)
+
+    async def _look_up(self, entries: list[_Entry]) -> Committed | None:
+        began = self._clock.now()
+        while True:
+            await trio.sleep(self._retry_s)
+            if self._clock.now() >= began + _DOUBT_S:
+                self._tell_doubt(entries)
+            with suppress(StoreFailure):
+                return await self._run_sync(self._store.settle, self._clock.now_us())
+
+    def _tell_doubt(self, entries: list[_Entry]) -> None:
+        for entry in entries:
+            if entry.is_caller:
+                entry.tell(_in_doubt())
 
     async def _wait_for_store(self, failure: StoreFailure) -> None:
         self._keep_facts()
@@ -342,13 +396,13 @@ class Journal:
             self._set_health(healthy=True)
             return
 
-    def _keep_facts(self) -> None:
-        waiting = self._queue
-        self._queue = [entry for entry in waiting if entry.is_fact]
+    def _keep_facts(self, *, behind: int = 0) -> None:
+        """Refuse the proposals, but for those among the first entries, which are in doubt."""
+        waiting = self._queue[behind:]
+        self._queue[behind:] = [entry for entry in waiting if entry.is_fact]
         self._set_health(healthy=False)
         for entry in waiting:
-            if entry.done is not None:
-                entry.done(_store_unavailable())
+            entry.tell(_store_unavailable())
 
     def _set_health(self, *, healthy: bool) -> None:
         if healthy != self.healthy:
@@ -365,6 +419,14 @@ def _ask_all(reads: list[_Read]) -> list[Any]:
 def _store_unavailable() -> Unavailable:
     return Unavailable(
         "the store can't commit now; nothing was done", reason=Reason.STORE_UNAVAILABLE
+    )
+
+
+def _in_doubt() -> Unavailable:
+    return Unavailable(
+        "the store failed while it committed: it isn't known whether this was done; the same"
+        " request again, with the same request_id, does it once",
+        reason=Reason.COMMIT_IN_DOUBT,
     )
 
 

@@ -39,6 +39,10 @@ class UnreadableRow(Exception):
         super().__init__(f"{name} is stored in a form that can't be read: {error}")
 
 
+class CommitInDoubt(Exception):
+    """The store failed while it committed: whether the group was written isn't known now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A submitted batch that wasn't stored, since its batch id or request id is taken."""
@@ -164,8 +168,17 @@ class Store(ABC):
 
         Raises:
           StoreFailure: nothing was written; the same group may be tried again.
+          CommitInDoubt: it may have been written. ``settle`` comes before anything else.
           AssertionError: what is stored isn't as the group takes for granted, by a bug of
             ours; nothing was written.
+        """
+
+    @abstractmethod
+    def settle(self, time_us: int) -> Committed | None:
+        """What the commit in doubt left; None if it never will have written anything.
+
+        Raises:
+          StoreFailure: that still isn't known.
         """
 
     @abstractmethod

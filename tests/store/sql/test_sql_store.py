@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
 
-from batchcalls.store.contract import StoreFailure
+from batchcalls.store.contract import CommitInDoubt, StoreFailure
 from batchcalls.store.sql import queries
 from batchcalls.store.sql.migrate import NewerDatabase
 from batchcalls.store.sql.sql_store import SqlStore, UnsupportedDatabase
-from tests.store.changes import Books, completed, dialed, submitted
+from tests.store.changes import NOW_US, Books, completed, dialed, submitted
 
 
 def url(path: Path) -> str:
@@ -62,6 +65,59 @@ def test_a_full_disk_is_a_store_failure_and_nothing_is_written(tmp_path: Path) -
     empty_disk(store)
     store.commit(group)
     assert store.read(lambda read: queries.batch(read, "batch_a")) == group.batches["batch_a"]
+    store.close()
+
+
+def break_sync(store: SqlStore, *, writes: bool) -> None:
+    """Let the next commit fail where the sync comes, with its pages written, or without."""
+    engine = store._engine
+    broken = OperationalError("COMMIT", None, sqlite3.OperationalError("disk I/O error"))
+
+    @event.listens_for(engine, "commit", once=True)
+    def fail(connection: Connection) -> None:
+        if writes:
+            connection.connection.commit()
+        raise broken
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_commit_whose_sync_fails_is_in_doubt_until_it_is_looked_up(
+    tmp_path: Path, *, writes: bool
+) -> None:
+    """What it left is told if it is there; if it isn't, the same group passes afterwards."""
+    store = SqlStore.open(url(tmp_path / "calls.db"))
+    books = Books()
+    group = books.group(submitted())
+    break_sync(store, writes=writes)
+    with pytest.raises(CommitInDoubt, match="disk I/O error"):
+        store.commit(group)
+    committed = store.settle(NOW_US)
+    assert (committed is not None) == writes
+    if committed is None:
+        committed = store.commit(group)
+    assert len(committed.payloads) == 1
+    store.commit(books.group(dialed()))
+    assert [number for number, _ in events(store)] == [1, 2]
+    store.close()
+
+
+def events(store: SqlStore) -> Sequence[tuple[int, bytes]]:
+    page = store.event_page("batch_a", limit=10)
+    assert page is not None
+    return page.events
+
+
+def test_what_is_in_doubt_stays_so_while_the_store_fails(tmp_path: Path) -> None:
+    """An answer needs a disk; then it is the right one."""
+    store = SqlStore.open(url(tmp_path / "calls.db"))
+    break_sync(store, writes=True)
+    with pytest.raises(CommitInDoubt):
+        store.commit(Books().group(submitted()))
+    fill_disk(store)
+    with pytest.raises(StoreFailure):
+        store.settle(NOW_US)
+    empty_disk(store)
+    assert store.settle(NOW_US) is not None
     store.close()
 
 

@@ -93,6 +93,18 @@ def is_empty(connection: Connection) -> bool:
     return connection.scalar(select(batches.c.batch_key).limit(1)) is None
 
 
+def are_stored(connection: Connection, expected: Iterable[Batch]) -> bool:
+    """Whether each of these batches is stored as it stands here.
+
+    Its revision tells, since no two changes of a batch leave it with the same one.
+    """
+    return all(
+        connection.scalar(select(batches.c.revision).where(batches.c.batch_id == one.batch_id))
+        == one.revision
+        for one in expected
+    )
+
+
 def batch_page(
     connection: Connection, *, cursor: str, limit: int, statuses: Collection[BatchStatus]
 ) -> BatchPage:

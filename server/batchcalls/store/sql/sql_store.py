@@ -22,6 +22,7 @@ from batchcalls.core.model import (
 from batchcalls.store.contract import (
     BatchPage,
     CallPage,
+    CommitInDoubt,
     Committed,
     EventPage,
     Group,
@@ -33,7 +34,7 @@ from batchcalls.store.contract import (
 from batchcalls.store.sql import queries, queue, sqlite
 from batchcalls.store.sql.migrate import migrate
 from batchcalls.store.sql.schema import heartbeat
-from batchcalls.store.sql.writer import Writer
+from batchcalls.store.sql.writer import Writer, Written
 
 T = TypeVar("T")
 Query = Callable[[Connection], T]
@@ -69,6 +70,7 @@ class SqlStore(Store):
         self._readers = readers
         self._lock = lock
         self._writer = Writer()
+        self._in_doubt: tuple[Group, Written] | None = None
 
     def __repr__(self) -> str:
         return f"<SqlStore {self._engine.url} {self._writer!r}>"
@@ -130,18 +132,41 @@ class SqlStore(Store):
 
         Raises:
           StoreFailure: nothing was written; the same group may be tried again.
+          CommitInDoubt: it may have been written; ``settle`` comes next.
           LostRow, IntegrityError: a bug; nothing was written.
         """
         if not group.writes:
             return Committed()
         self.check()
+        assert self._in_doubt is None, "what is in doubt is settled first"
+        result = None
         try:
             with self._engine.begin() as connection:
                 result = self._writer.write(connection, group)
         except IntegrityError:
             raise
         except DatabaseError as error:
-            raise StoreFailure(str(error.orig)) from error
+            if result is None or not sqlite.is_in_doubt(error):
+                raise StoreFailure(str(error.orig)) from error
+            self._in_doubt = group, result
+            raise CommitInDoubt(str(error.orig)) from error
+        self._writer.committed(result)
+        return result
+
+    def settle(self, time_us: int) -> Committed | None:
+        """Look the commit in doubt up, behind one that overwrites what is left of it if it failed.
+
+        Raises:
+          StoreFailure: that can't be done now.
+        """
+        assert self._in_doubt is not None, "a commit is in doubt"
+        group, result = self._in_doubt
+        self.probe(time_us)
+        kept = [one for one in group.batches.values() if one.batch_id not in result.refused]
+        is_written = self.read_latest(lambda read: queries.are_stored(read, kept))
+        self._in_doubt = None
+        if not is_written:
+            return None
         self._writer.committed(result)
         return result
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event, pool
+from sqlalchemy.exc import DatabaseError
 
 from batchcalls.store.contract import StoreFailure
 
@@ -28,6 +30,16 @@ _READERS: Final = 4
 _LOG_BYTES: Final = 16 * 2**20
 """What the write-ahead log is cut down to when it starts over, should it have grown longer: a
 backup or somebody's shell may hold a snapshot for long."""
+
+_NEVER_WRITTEN: Final = (
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY),
+    sqlite3.SQLITE_IOERR_WRITE,
+)
+"""Errors of a COMMIT that came before its last page: no crash can make it whole.
+
+Where the pages are written and the sync fails, the transaction is taken back, but a process that
+starts on the same log before another commit has overwritten it finds it there.
+"""
 
 _LOCKS_ARE_APART: Final = sys.platform == "linux"
 """Whether SQLite's locks, which are of ``fcntl(2)``, and those of ``flock(2)`` never meet."""
@@ -109,6 +121,11 @@ def _identity(found: os.stat_result) -> _Identity:
 
 def _gone(path: Path) -> StoreFailure:
     return StoreFailure(f"{path} was deleted, moved or replaced while this server used it")
+
+
+def is_in_doubt(error: DatabaseError) -> bool:
+    """Whether a COMMIT that failed so may have been written."""
+    return getattr(error.orig, "sqlite_errorcode", None) not in _NEVER_WRITTEN
 
 
 def database_path(url: URL) -> Path | None:
