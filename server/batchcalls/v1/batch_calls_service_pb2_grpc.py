@@ -28,10 +28,10 @@ if _version_not_supported:
 class BatchCallsServiceStub(object):
     """BatchCallsService places batches of phone calls and tells how they go.
 
-    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN), RESOURCE_EXHAUSTED
-    (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a field is required
-    and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says what each asks of
-    the caller. INVALID_ARGUMENT lists every violation by its path, such as
+    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, COMMIT_IN_DOUBT, SHUTTING_DOWN),
+    RESOURCE_EXHAUSTED (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a
+    field is required and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says
+    what each asks of the caller. INVALID_ARGUMENT lists every violation by its path, such as
     `calls[17].phone_number`: at most 100 of them, with the total stated.
     """
 
@@ -101,10 +101,10 @@ class BatchCallsServiceStub(object):
 class BatchCallsServiceServicer(object):
     """BatchCallsService places batches of phone calls and tells how they go.
 
-    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN), RESOURCE_EXHAUSTED
-    (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a field is required
-    and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says what each asks of
-    the caller. INVALID_ARGUMENT lists every violation by its path, such as
+    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, COMMIT_IN_DOUBT, SHUTTING_DOWN),
+    RESOURCE_EXHAUSTED (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a
+    field is required and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says
+    what each asks of the caller. INVALID_ARGUMENT lists every violation by its path, such as
     `calls[17].phone_number`: at most 100 of them, with the total stated.
     """
 
@@ -292,10 +292,10 @@ def add_BatchCallsServiceServicer_to_server(servicer, server):
 class BatchCallsService(object):
     """BatchCallsService places batches of phone calls and tells how they go.
 
-    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN), RESOURCE_EXHAUSTED
-    (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a field is required
-    and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says what each asks of
-    the caller. INVALID_ARGUMENT lists every violation by its path, such as
+    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, COMMIT_IN_DOUBT, SHUTTING_DOWN),
+    RESOURCE_EXHAUSTED (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a
+    field is required and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says
+    what each asks of the caller. INVALID_ARGUMENT lists every violation by its path, such as
     `calls[17].phone_number`: at most 100 of them, with the total stated.
     """
 

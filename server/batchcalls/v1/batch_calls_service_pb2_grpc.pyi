@@ -29,10 +29,10 @@ GRPC_VERSION: str
 class BatchCallsServiceStub:
     """BatchCallsService places batches of phone calls and tells how they go.
 
-    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN), RESOURCE_EXHAUSTED
-    (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a field is required
-    and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says what each asks of
-    the caller. INVALID_ARGUMENT lists every violation by its path, such as
+    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, COMMIT_IN_DOUBT, SHUTTING_DOWN),
+    RESOURCE_EXHAUSTED (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a
+    field is required and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says
+    what each asks of the caller. INVALID_ARGUMENT lists every violation by its path, such as
     `calls[17].phone_number`: at most 100 of them, with the total stated.
     """
 
@@ -116,10 +116,10 @@ class BatchCallsServiceStub:
 class BatchCallsServiceAsyncStub(BatchCallsServiceStub):
     """BatchCallsService places batches of phone calls and tells how they go.
 
-    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN), RESOURCE_EXHAUSTED
-    (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a field is required
-    and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says what each asks of
-    the caller. INVALID_ARGUMENT lists every violation by its path, such as
+    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, COMMIT_IN_DOUBT, SHUTTING_DOWN),
+    RESOURCE_EXHAUSTED (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a
+    field is required and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says
+    what each asks of the caller. INVALID_ARGUMENT lists every violation by its path, such as
     `calls[17].phone_number`: at most 100 of them, with the total stated.
     """
 
@@ -199,10 +199,10 @@ class BatchCallsServiceAsyncStub(BatchCallsServiceStub):
 class BatchCallsServiceServicer(metaclass=_abc_1.ABCMeta):
     """BatchCallsService places batches of phone calls and tells how they go.
 
-    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN), RESOURCE_EXHAUSTED
-    (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a field is required
-    and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says what each asks of
-    the caller. INVALID_ARGUMENT lists every violation by its path, such as
+    Any RPC can fail with UNAVAILABLE (STORE_UNAVAILABLE, COMMIT_IN_DOUBT, SHUTTING_DOWN),
+    RESOURCE_EXHAUSTED (RATE_LIMITED), INVALID_ARGUMENT (UNREADABLE_REQUEST, and INVALID_FIELD where a
+    field is required and empty) or INTERNAL; further errors are named at each RPC. ErrorReason says
+    what each asks of the caller. INVALID_ARGUMENT lists every violation by its path, such as
     `calls[17].phone_number`: at most 100 of them, with the total stated.
     """
 

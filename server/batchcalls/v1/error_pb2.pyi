@@ -84,6 +84,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the bytes are no message of the RPC's type, or a text in them isn't UTF-8.
     Correct the program that made them.
     """
+    ERROR_REASON_COMMIT_IN_DOUBT: _ErrorReason.ValueType  # 20
+    """UNAVAILABLE: the store failed while it committed, and it isn't known whether the request was
+    done. Repeat it with backoff, a submission with the same `request_id`: it is done once.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names why an RPC was refused.
@@ -154,5 +158,9 @@ ERROR_REASON_UNKNOWN_METHOD: ErrorReason.ValueType  # 18
 ERROR_REASON_UNREADABLE_REQUEST: ErrorReason.ValueType  # 19
 """INVALID_ARGUMENT: the bytes are no message of the RPC's type, or a text in them isn't UTF-8.
 Correct the program that made them.
+"""
+ERROR_REASON_COMMIT_IN_DOUBT: ErrorReason.ValueType  # 20
+"""UNAVAILABLE: the store failed while it committed, and it isn't known whether the request was
+done. Repeat it with backoff, a submission with the same `request_id`: it is done once.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
