@@ -40,6 +40,19 @@ def test_a_value_inside_its_bounds_passes(name: str, value: object) -> None:
     assert found(request) == []
 
 
+def test_a_script_that_grows_too_long_is_one_violation_of_its_call() -> None:
+    """Be it the call's own or the batch's: its variables make it what it is."""
+    request = without_script("{{x}}" * 512, x="x" * 1_024)
+    request.calls.add(phone_number="+15550100000", variables={"x": "short"})
+    (violation,) = violations(request)
+    assert violation.field == "calls[0].script"
+    assert violation.reason is Reason.INVALID_SCRIPT
+    assert "of the batch is 524,288 bytes long" in violation.description
+    request.calls[1].script.text = "{{x}}" * 512
+    request.calls[1].variables["x"] = "x" * 1_024
+    assert found(request) == ["calls[0].script", "calls[1].script"]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

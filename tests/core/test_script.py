@@ -151,6 +151,20 @@ def test_the_length_is_that_of_the_template() -> None:
     assert render(script, variables) == ("x" * 10_000,)
 
 
+@pytest.mark.parametrize(("letter", "most"), [("x", 1_024), ("é", 512)])
+def test_what_is_said_in_the_end_is_bounded(letter: str, most: int) -> None:
+    """256 KiB of UTF-8: a short script that names a long value often doesn't become gigabytes."""
+    script = Script(steps=("{{name}}" * 256,))
+    fits = {"name": letter * most}
+    assert violations(script, fits) == []
+    assert render(script, fits) == (letter * most * 256,)
+    words = "is 262,145 bytes long with its variables filled in; at most 262,144 are allowed"
+    longer = Script(steps=(*script.steps, "."))
+    assert violations(longer, fits) == [Problem("", words)]
+    with pytest.raises(ValueError, match="too long"):
+        render(longer, fits)
+
+
 def test_the_list_of_violations_is_bounded() -> None:
     """A script of nothing but mistakes doesn't make an endless list."""
     assert len(violations(Script(steps=("",) * 100_000), {})) == MAX_PROBLEMS

@@ -93,9 +93,9 @@ class Server:
         found = re.search(rf"^{re.escape(series)} (\S+)$", self.metrics(), re.MULTILINE)
         return float(found[1]) if found else 0.0
 
-    def memory_mib(self) -> float:
+    def memory_mib(self, *, peak: bool = False) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        found = re.search(rf"{'VmHWM' if peak else 'VmRSS'}:\s+(\d+) kB", status)
         assert found, "the process is alive"
         return int(found[1]) / 1024
 

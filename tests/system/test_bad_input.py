@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -11,12 +13,13 @@ from google.protobuf.duration_pb2 import Duration
 from batchcalls.client import Client
 from batchcalls.client.failure import RpcFailed
 from batchcalls.errors import Reason
+from batchcalls.rpc.server import SERVICE
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceStub
 from batchcalls.v1.outcome_pb2 import OUTCOME_COMPLETED, OUTCOME_UNSPECIFIED
 from tests.system.requests import batch
-from tests.system.server import Server
+from tests.system.server import Place, Server, running_server
 
 Spoil = Callable[[SubmitBatchRequest], object]
 
@@ -151,6 +154,21 @@ def test_bad_questions_are_refused(server: Server, rpc: str, request_: object) -
 def answer_of(stub: BatchCallsServiceStub, rpc: str, request: object) -> object:
     answer = getattr(stub, rpc)(request)
     return next(answer) if rpc.startswith("Watch") else answer
+
+
+def test_a_request_of_nothing_takes_no_memory(tmp_path: Path) -> None:
+    """Ten million empty calls aren't made into objects before they are refused."""
+    with (
+        running_server(Place(folder=tmp_path)) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        before = server.memory_mib(peak=True)
+        submit: Any = channel.unary_unary(f"/{SERVICE}/SubmitBatch")  # it takes bytes as they are
+        with pytest.raises(grpc.RpcError) as caught:
+            submit(b"\x12\x00" * 10_000_000)
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "more than the 100,000 elements" in str(caught.value.details())
+        assert server.memory_mib(peak=True) < before + 100
 
 
 async def refusal(client: Client, request: SubmitBatchRequest) -> RpcFailed:

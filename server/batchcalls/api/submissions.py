@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import AsyncIterator, Iterable
+from time import perf_counter
+from typing import Any, Final, TypeVar
 
 from batchcalls.api.batch_messages import BatchMessages
 from batchcalls.api.caller import Caller
@@ -20,15 +21,17 @@ from batchcalls.v1 import call_pb2
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest, SubmitBatchResponse
 from batchcalls.wire.spec import batch_spec_from_proto, new_call_from_proto
 
-_CALLS_PER_STEP: Final = 500
-"""Calls that are read in one go: a millisecond or so, in which nothing else runs."""
+_STRETCH_S: Final = 0.005
+"""How long a large request is worked on in one go; nothing else runs meanwhile."""
 
 _PAUSE_S: Final = 0.001
-"""What a large request leaves to everybody else between two steps.
+"""What a large request leaves to everybody else between two stretches.
 
 Threads that answer others need the interpreter too. From a loop that is always busy each gets
 it for an instant only, every 5 ms, and needs it several times for an answer.
 """
+
+T = TypeVar("T")
 
 
 class Submissions:
@@ -64,7 +67,7 @@ class Submissions:
             request.batch,
             batch_id=request.batch_id or f"batch_{_random_word()}",
             request_id=request.request_id,
-            request_digest=_digest(request) if request.request_id else b"",
+            request_digest=await self._digest(request) if request.request_id else b"",
             default_carrier=self._rules.default_carrier,
         )
         if request.validate_only:
@@ -81,27 +84,39 @@ class Submissions:
             already_submitted=batch.create_time_us < began_us,
         )
 
+    async def _unhurried(self, items: Iterable[T]) -> AsyncIterator[T]:
+        """The ``items``, with pauses for everybody else where they take long."""
+        began = perf_counter()
+        for item in items:
+            yield item
+            if perf_counter() - began > _STRETCH_S:
+                await self._loop.sleep(_PAUSE_S)
+                began = perf_counter()
+
     async def _through(self, steps: Iterable[None]) -> None:
-        """Take all ``steps``, with pauses for everybody else."""
-        for _ in steps:
-            await self._loop.sleep(_PAUSE_S)
+        """Take all ``steps``, unhurried."""
+        async for _ in self._unhurried(steps):
+            pass
 
     async def _new_calls(self, calls: Iterable[call_pb2.CallSpec]) -> list[NewCall]:
-        """The calls as they will be stored, with pauses for everybody else."""
-        new = []
-        for call in calls:
-            new.append(new_call_from_proto(call))
-            if len(new) % _CALLS_PER_STEP == 0:
-                await self._loop.sleep(_PAUSE_S)
-        return new
+        """The calls as they will be stored."""
+        return [new_call_from_proto(call) async for call in self._unhurried(calls)]
 
+    async def _digest(self, request: SubmitBatchRequest) -> bytes:
+        """What a request says, without the id that it is repeated by.
 
-def _digest(request: SubmitBatchRequest) -> bytes:
-    """What a request says, without the id that it is repeated by."""
-    body = SubmitBatchRequest()
-    body.CopyFrom(request)
-    body.ClearField("request_id")
-    return hashlib.sha256(body.SerializeToString(deterministic=True)).digest()
+        It is that of the whole message, whose fields stand one behind the other.
+        """
+        digest = hashlib.sha256()
+
+        def add(**fields: Any) -> None:
+            digest.update(SubmitBatchRequest(**fields).SerializeToString(deterministic=True))
+
+        add(batch=request.batch if request.HasField("batch") else None)
+        async for call in self._unhurried(request.calls):
+            add(calls=[call])
+        add(batch_id=request.batch_id, validate_only=request.validate_only)
+        return digest.digest()
 
 
 def _random_word() -> str:

@@ -2,13 +2,14 @@
 
 Every rule that the comments of the proto state is checked, and every violation is found. A
 request may hold 100,000 calls, and checking them takes a second or so: ``check_submit`` goes
-in steps, so that the caller can let others run in between. It changes nothing and asks nobody.
+in steps of one call, so that the caller can let others run in between. It changes nothing and
+asks nobody.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from batchcalls.api.findings import Findings, at_most, below
@@ -19,11 +20,7 @@ from batchcalls.core.model import Script
 from batchcalls.errors import Violation
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 from batchcalls.v1.batch_pb2 import BatchSpec
-from batchcalls.v1.call_pb2 import CallSpec
 from batchcalls.wire.spec import script_from_proto
-
-CALLS_PER_STEP = 400
-"""How many calls one step checks: a few milliseconds, in which nothing else runs."""
 
 _BATCH_ID = re.compile("batch_[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _MAX_REQUEST_ID_CHARACTERS = 128
@@ -55,10 +52,11 @@ def check_submit(request: SubmitBatchRequest, rules: SubmitRules) -> Iterator[No
     findings = Findings()
     findings.add(_request_violations(request, rules))
     findings.add(below("batch", batch_violations(request.batch, rules.number_policies)))
-    for step, violations in enumerate(_calls_in_steps(request, rules)):
-        if step:
-            yield
-        findings.add(violations)
+    policy = rules.number_policy(request.batch.carrier)
+    inherited = _inherited_script(request.batch)
+    for index in range(min(len(request.calls), rules.max_calls)):
+        findings.add(call_violations(request.calls, index, inherited=inherited, policy=policy))
+        yield
     findings.finish()
 
 
@@ -75,17 +73,6 @@ def _request_violations(request: SubmitBatchRequest, rules: SubmitRules) -> Iter
         yield Violation(
             "calls", f"has {len(request.calls):,}; at most {rules.max_calls:,} are allowed"
         )
-
-
-def _calls_in_steps(
-    request: SubmitBatchRequest, rules: SubmitRules
-) -> Iterator[Iterator[Violation]]:
-    calls: Sequence[CallSpec] = request.calls
-    policy = rules.number_policy(request.batch.carrier)
-    inherited = _inherited_script(request.batch)
-    for start in range(0, min(len(calls), rules.max_calls), CALLS_PER_STEP):
-        stop = min(start + CALLS_PER_STEP, len(calls), rules.max_calls)
-        yield call_violations(calls, start, stop, inherited=inherited, policy=policy)
 
 
 def _inherited_script(batch: BatchSpec) -> Script | None:

@@ -38,19 +38,17 @@ _ANY_VARIABLE = _AnyVariable()
 
 def call_violations(
     calls: Sequence[CallSpec],
-    start: int,
-    stop: int,
+    index: int,
     *,
     inherited: Script | None,
     policy: NumberPolicy,
 ) -> Iterator[Violation]:
-    """Everything that is wrong with the calls from ``start`` to before ``stop``.
+    """Everything that is wrong with the call at ``index``.
 
     ``inherited`` is the script of calls without one, ``policy`` what the carrier asks of
     numbers. Paths begin with ``calls[index]``.
     """
-    for index in range(start, stop):
-        yield from below(f"calls[{index}]", _call_violations(calls[index], inherited, policy))
+    return below(f"calls[{index}]", _call_violations(calls[index], inherited, policy))
 
 
 def default_script_violations(message: script_pb2.Script) -> Iterator[Violation]:
@@ -90,6 +88,9 @@ def _inherited_violations(call: CallSpec, inherited: Script | None) -> Iterator[
     if inherited is None:
         yield Violation("script", "is missing, and the batch gives none", Reason.INVALID_SCRIPT)
     elif not scripts.violations(inherited, _ANY_VARIABLE):
-        for _, description in scripts.violations(inherited, call.variables):
-            words = f"{description}, but the batch's script names it"
-            yield Violation("variables", words, Reason.INVALID_SCRIPT)
+        for path, description in scripts.violations(inherited, call.variables):
+            if path:
+                words = f"{description}, but the batch's script names it"
+                yield Violation("variables", words, Reason.INVALID_SCRIPT)
+            else:
+                yield Violation("script", f"of the batch {description}", Reason.INVALID_SCRIPT)

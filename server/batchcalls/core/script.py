@@ -5,13 +5,15 @@ with spaces inside the braces if one likes; a name is ASCII letters, digits and
 underscores, and doesn't begin with a digit. There are no escapes, conditions or loops.
 ``}}`` alone is plain text; ``{{`` always begins a placeholder.
 
-The limits hold for the script as the client gives it; the values of variables are limited
-where they come in. A value is put in as it is: ``{{x}}`` inside a value stays.
+The limits hold for the script as the client gives it, and one for what is said in the end; the
+values of variables are limited where they come in. A value is put in as it is: ``{{x}}`` inside a
+value stays.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +27,12 @@ MAX_TEXT_CHARACTERS = 4_096
 
 MAX_SCRIPT_BYTES = 65_536
 """The most UTF-8 bytes in all texts of one script; every call of a batch may carry its own."""
+
+MAX_RENDERED_BYTES = 262_144
+"""The most UTF-8 bytes in all texts of one script with its variables filled in: hours of speech.
+
+A variable may be named in every fifth byte, so without it a script would grow a thousandfold.
+"""
 
 MAX_PROBLEMS = 100
 """The most problems that are listed for one script: it may hold one every two characters."""
@@ -52,6 +60,11 @@ def violations(script: Script, variables: Mapping[str, str]) -> list[Problem]:
     for path, name in template.needs:
         if name not in variables:
             problems.append(Problem(path, f'the variable "{name}" is not given'))
+    if not problems:
+        size = template.rendered_bytes(variables)
+        if size > MAX_RENDERED_BYTES:
+            words = f"is {size:,} bytes long with its variables filled in"
+            problems.append(Problem("", f"{words}; at most {MAX_RENDERED_BYTES:,} are allowed"))
     return problems[:MAX_PROBLEMS]
 
 
@@ -73,7 +86,12 @@ def render(script: Script, variables: Mapping[str, str]) -> tuple[str, ...]:
     """The texts to say, variables filled in: the steps, or the text alone.
 
     The script must be without ``violations`` for these variables.
+
+    Raises:
+      ValueError: the texts would be longer than ``MAX_RENDERED_BYTES``.
     """
+    if _template(script).rendered_bytes(variables) > MAX_RENDERED_BYTES:
+        raise ValueError("the script is too long with its variables filled in")
     return tuple(_fill(text, variables) for _, text in _texts(script))
 
 
@@ -85,21 +103,45 @@ def _fill(text: str, variables: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Template:
-    """A script as read once: its own problems, and where it needs which variables."""
+    """A script as read once: its own problems, and where it needs which variables.
+
+    ``literal_bytes`` is what it holds beside placeholders, ``uses`` how often it names each.
+    """
 
     problems: tuple[Problem, ...]
     needs: tuple[tuple[str, str], ...]
+    literal_bytes: int
+    uses: tuple[tuple[str, int], ...]
+
+    def rendered_bytes(self, variables: Mapping[str, str]) -> int:
+        """How long all texts are with the variables filled in, in UTF-8."""
+        filled = (count * _utf8_bytes(variables.get(name, "")) for name, count in self.uses)
+        return self.literal_bytes + sum(filled)
 
 
 # Calls that share a script come one after the other; a few are kept, since each may be large.
 @lru_cache(maxsize=8)
 def _template(script: Script) -> _Template:
     problems = tuple(islice(_problems(script), MAX_PROBLEMS))
-    needs: dict[tuple[str, str], None] = {}
-    if not problems:
-        for path, text in _texts(script):
-            needs.update(dict.fromkeys((path, match[1]) for match in _PLACEHOLDER.finditer(text)))
-    return _Template(problems=problems, needs=tuple(needs))
+    needs: Counter[tuple[str, str]] = Counter()
+    uses: Counter[str] = Counter()
+    literal_bytes = 0
+    for path, text in () if problems else _texts(script):
+        literal_bytes += _utf8_bytes(text)
+        for match in _PLACEHOLDER.finditer(text):
+            needs[path, match[1]] += 1
+            uses[match[1]] += 1
+            literal_bytes -= len(match[0])
+    return _Template(
+        problems=problems,
+        needs=tuple(needs),
+        literal_bytes=literal_bytes,
+        uses=tuple(uses.items()),
+    )
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
 
 def _texts(script: Script) -> Iterator[tuple[str, str]]:
@@ -114,7 +156,7 @@ def _problems(script: Script) -> Iterator[Problem]:
         yield Problem("", "has both text and steps; give exactly one of them")
     if not script.text and not script.steps:
         yield Problem("", "has neither text nor steps; give exactly one of them")
-    size = sum(len(text.encode(errors="surrogatepass")) for _, text in _texts(script))
+    size = sum(_utf8_bytes(text) for _, text in _texts(script))
     if size > MAX_SCRIPT_BYTES:
         yield Problem("", f"is {size:,} bytes long; at most {MAX_SCRIPT_BYTES:,} are allowed")
     for path, text in _texts(script):

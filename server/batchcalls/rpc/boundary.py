@@ -18,11 +18,12 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import grpc
 import grpc.aio
 import structlog
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 
 from batchcalls.errors import (
@@ -33,7 +34,11 @@ from batchcalls.errors import (
     UnreadableRequest,
 )
 from batchcalls.metrics.rpcs import Handling, RpcMetrics
+from batchcalls.rpc.outline import LARGE_BYTES, check_outline
 from batchcalls.rpc.status import refusal
+
+_PAUSE_S: Final = 0.001
+"""What is left to everybody else between two steps through a large request."""
 
 log = structlog.get_logger()
 
@@ -83,7 +88,7 @@ class Boundary(grpc.aio.ServerInterceptor):
         async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             with Handling(counts) as handling:
                 try:
-                    return await handle(_readable(request), context)
+                    return await handle(await _readable(request), context)
                 except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # _end ends
                     handling.code = _code(error)
                     await _end(context, error, method)
@@ -98,7 +103,7 @@ class Boundary(grpc.aio.ServerInterceptor):
         ) -> AsyncIterator[Any]:
             with Handling(counts) as handling:
                 try:
-                    answer = handle(_readable(request), context)
+                    answer = handle(await _readable(request), context)
                     async with aclosing(answer) as responses:  # type: ignore[type-var]  # a generator, seen as an iterator
                         async for response in responses:
                             yield response
@@ -112,11 +117,32 @@ class Boundary(grpc.aio.ServerInterceptor):
         return stream
 
 
+class _Large:
+    """A request that isn't read before its outline is found good."""
+
+    def __init__(self, data: bytes, kind: Descriptor, read: Callable[[bytes], Any]) -> None:
+        self._data = data
+        self._kind = kind
+        self._read = read
+
+    async def checked(self) -> Any:
+        """Read it, and keep its bytes no longer. Raises ``InvalidRequest``."""
+        for _ in check_outline(self._data, self._kind):
+            await asyncio.sleep(_PAUSE_S)
+        data, self._data = self._data, b""
+        return self._read(data)
+
+
 def _request_or_error(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     """Read a request; what can't be read becomes an error in its place, for the guard to raise.
 
-    An exception would end in grpc.aio, which answers it in words of its own.
+    An exception would end in grpc.aio, which answers it in words of its own. A large one waits
+    for the guard to look at its outline, which takes steps.
     """
+    kind = deserialize(b"").DESCRIPTOR
+
+    def read_or_leave(data: bytes) -> Any:
+        return _Large(data, kind, read) if len(data) > LARGE_BYTES else read(data)
 
     def read(data: bytes) -> Any:
         try:
@@ -127,7 +153,7 @@ def _request_or_error(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], 
                 reason=Reason.UNREADABLE_REQUEST,
             )
 
-    return read
+    return read_or_leave
 
 
 def _bytes_or_message(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
@@ -139,7 +165,9 @@ def _bytes_or_message(serialize: Callable[[Any], bytes]) -> Callable[[Any], byte
     return write
 
 
-def _readable(request: Any) -> Any:
+async def _readable(request: Any) -> Any:
+    if isinstance(request, _Large):
+        request = await request.checked()
     if isinstance(request, UnreadableRequest):
         raise request
     return request

@@ -26,7 +26,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class SubmitBatchRequest(_message.Message):
-    """SubmitBatchRequest holds a whole batch. The server takes messages of up to 64 MiB."""
+    """SubmitBatchRequest holds a whole batch. The server takes messages of up to 64 MiB, and
+    in all of one 4,000,000 fields.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

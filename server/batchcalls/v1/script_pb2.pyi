@@ -25,7 +25,8 @@ class Script(_message.Message):
     Every `{{name}}` in it is replaced by the call's variable of that name when the call is dialed;
     a name without a variable is INVALID_ARGUMENT with reason INVALID_SCRIPT. A name is ASCII
     letters, digits and underscores and doesn't begin with a digit; spaces around it are fine. A
-    whole script holds at most 64 KiB of UTF-8. The limits hold before anything is replaced.
+    whole script holds at most 64 KiB of UTF-8. The limits hold before anything is replaced;
+    with the variables filled in, it holds at most 256 KiB.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
