@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import platform
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
@@ -19,8 +20,9 @@ from random import SystemRandom
 from typing import Any, Final
 
 import structlog
-from prometheus_client import CollectorRegistry, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 
+from batchcalls import __version__
 from batchcalls.api.use_cases import UseCases
 from batchcalls.api.validate import SubmitRules
 from batchcalls.bridge import GuestTrio, LeftBehind, Threads
@@ -36,10 +38,11 @@ from batchcalls.engine.undialed import UndialedBoard
 from batchcalls.metrics.commits import CommitMetrics
 from batchcalls.metrics.gauges import Gauges
 from batchcalls.metrics.instruments import Instruments
+from batchcalls.metrics.pages import Pages, Pulse, serve_pages
 from batchcalls.metrics.rpcs import RpcMetrics
 from batchcalls.rpc.asyncio_loop import AsyncioLoop
 from batchcalls.rpc.boundary import Boundary
-from batchcalls.rpc.server import SERVICE, RpcServer
+from batchcalls.rpc.server import METHODS, SERVICE, RpcServer
 from batchcalls.rpc.service import BatchCallsService
 from batchcalls.store.contract import Store, StoreFailure
 from batchcalls.store.sql.migrate import NewerDatabase
@@ -125,19 +128,21 @@ class App:
     async def _serve(self, store: Store, engine: Engine, guest: GuestTrio) -> None:
         registry = CollectorRegistry()
         instruments = Instruments(registry)
-        registry.register(Gauges(engine, store, self._clock))
-        engine.listen(CommitMetrics(instruments, engine.journal))
-        server = self._rpc_server(engine, guest, RpcMetrics(instruments))
-        readiness = Readiness(engine, server)
+        ProcessCollector(registry=registry)
+        registry.register(Gauges(engine, store, self._clock, build=_build(self._settings)))
+        engine.listen(CommitMetrics(instruments, engine.journal, carriers=engine.carriers))
+        server = self._rpc_server(engine, guest, RpcMetrics(instruments, METHODS))
+        readiness, pulse = Readiness(engine, server), Pulse()
         engine.listen(readiness)
         server.bind(self._settings.listen)
-        metrics_port = self._serve_metrics(registry)
+        pages = Pages(registry, pulse=pulse, is_ready=lambda: readiness.ready)
+        metrics_port = self._serve_pages(pages)
         await guest.start(engine.run)
         await guest.start(engine.watch_store)
         await server.start()
-        await readiness.tell()
+        await readiness.open()
         lag = asyncio.create_task(
-            _measure_lag(instruments.histogram("batchcalls_loop_lag_seconds"))
+            _measure_lag(instruments.histogram("batchcalls_loop_lag_seconds"), pulse)
         )
         self._on_listening(server.port, metrics_port)
         await _first(self._stop.wait(), guest.ended.wait())
@@ -152,8 +157,7 @@ class App:
         readiness: Readiness,
     ) -> None:
         log.info("draining", calls_up=engine.dialer.calls_up)
-        readiness.closed = True
-        await server.set_ready(ready=False)
+        await readiness.close()
         engine.feed.close()
         if not guest.ended.is_set():
             await _first(
@@ -210,12 +214,11 @@ class App:
         boundary = Boundary(metrics, prefix=SERVICE)
         return RpcServer(service, boundary, max_message_mib=settings.max_message_mib)
 
-    def _serve_metrics(self, registry: CollectorRegistry) -> int | None:
+    def _serve_pages(self, pages: Pages) -> int | None:
         if self._settings.metrics_listen is None:
             return None
         host, port = host_and_port(self._settings.metrics_listen)
-        server, _ = start_http_server(port, host, registry)
-        return int(server.server_port)
+        return serve_pages(pages, host, port)
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -230,10 +233,13 @@ class App:
 
 
 class Readiness:
-    """Keeps the health service in step with the store, as a listener of the journal."""
+    """Keeps the health service in step with the store, as a listener of the journal.
+
+    ``ready`` is what that says: nothing before ``open`` and behind ``close``.
+    """
 
     def __init__(self, engine: Engine, server: RpcServer) -> None:
-        self.closed = False
+        self._is_open = False
         self._engine = engine
         self._server = server
         self._telling: set[asyncio.Task[None]] = set()
@@ -248,10 +254,24 @@ class Readiness:
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
+    @property
+    def ready(self) -> bool:
+        """Whether the server takes batches and dials."""
+        return self._is_open and self._engine.ready
+
+    async def open(self) -> None:
+        """RPCs are served from now on."""
+        self._is_open = True
+        await self.tell()
+
+    async def close(self) -> None:
+        """The server goes away, whatever its store does."""
+        self._is_open = False
+        await self.tell()
+
     async def tell(self) -> None:
         """Tell the health service how things are."""
-        if not self.closed:
-            await self._server.set_ready(ready=self._engine.ready)
+        await self._server.set_ready(ready=self.ready)
 
 
 def _load_carriers(settings: Settings) -> dict[str, Carrier]:
@@ -266,6 +286,12 @@ def _load_carriers(settings: Settings) -> dict[str, Carrier]:
     return loaded
 
 
+def _build(settings: Settings) -> tuple[str, str, str]:
+    """The version of the server, of Python, and the kind of database."""
+    database = settings.database.partition(":")[0].partition("+")[0]
+    return __version__, platform.python_version(), database
+
+
 def _simulated(carriers: Mapping[str, Carrier]) -> list[str]:
     return [name for name, carrier in carriers.items() if carrier.limits.simulated]
 
@@ -277,11 +303,12 @@ def _board_of(store: SqlStore) -> UndialedBoard:
     return UndialedBoard.open(store.file.with_name(f"{store.file.name}.undialed"))
 
 
-async def _measure_lag(lag: Histogram) -> None:
+async def _measure_lag(lag: Histogram, pulse: Pulse) -> None:
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + _LAG_INTERVAL_S
         await asyncio.sleep(_LAG_INTERVAL_S)
+        pulse.beat()
         lag.observe(max(0.0, loop.time() - due))
 
 

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         "127.0.0.1:50051", description="Where RPCs are served; port 0 takes a free one."
     )
     metrics_listen: HostPort | None = Field(
-        None, description="Where metrics are served over HTTP; nowhere by default."
+        None, description="Where metrics and health are served over HTTP; nowhere by default."
     )
     database: DatabaseUrl = Field(
         "sqlite:///batchcalls.db", description="The SQLAlchemy URL of the database."

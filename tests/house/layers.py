@@ -50,6 +50,7 @@ PARTS: dict[str, set[str]] = {
     # Who makes the objects, who starts it all, and the clients at a shell.
     "config": {"carriers", "errors"},
     "app": {
+        "__version__",
         "api",
         "bridge",
         "carriers",

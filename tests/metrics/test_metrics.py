@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from batchcalls.errors import BatchCallsError, UnknownMethod
+from batchcalls.metrics.rpcs import CODES
 from batchcalls.metrics.table import METRICS
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from tests.system.requests import batch, numbers
 from tests.system.server import Place, Server, eventually, running_server
 
 DECLARED = {metric.name.removesuffix("_total"): metric for metric in METRICS}
+ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = ["+15550100001", "+15550100006", "+15550100007", *numbers(20)]
 
 
@@ -43,13 +47,45 @@ def test_every_declared_metric_is_there_and_no_other(server: Server) -> None:
             assert sample.labels.keys() - {"le"} == set(metric.labels)
 
 
-def test_after_a_run_every_counted_thing_has_a_sample(server: Server) -> None:
-    """Nothing is declared that nobody feeds, but for what only a throttled carrier would."""
-    text = server.metrics()
-    unfed = [
-        metric.name for metric in METRICS if not re.search(rf"^{metric.name}\w*[{{ ]", text, re.M)
+def series(text: str) -> set[str]:
+    """All that may be asked for, apart from the values."""
+    return {line.rpartition(" ")[0] for line in text.splitlines() if line[0] != "#"}
+
+
+def test_every_series_is_there_from_the_start(server: Server, tmp_path: Path) -> None:
+    """A server that has done nothing shows at 0 what another one counts: its growth is seen."""
+    with running_server(Place(folder=tmp_path)) as fresh:
+        text = fresh.metrics()
+    assert series(text) == series(server.metrics())
+    counts = [
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if family.name.startswith(("batchcalls_", "grpc_")) and sample.name.endswith("_total")
     ]
-    assert unfed == ["batchcalls_dials_returned_total"]
+    assert set(counts) == {0.0}
+
+
+def test_the_documented_alarm_can_go_off(tmp_path: Path) -> None:
+    """The series that it names is there before the first unknown call: 0, so that 1 is more."""
+    document = (ROOT / "docs" / "metrics.md").read_text()
+    (selector,) = re.findall(r"^    increase\((\w+\{.*\})\[", document, re.MULTILINE)
+    name, _, labels = selector.partition("{")
+    with running_server(Place(folder=tmp_path)) as fresh:
+        found = [one for one in series(fresh.metrics()) if one.startswith(name)]
+    assert [one for one in found if labels.removesuffix("}") in one]
+
+
+def test_every_end_of_an_rpc_has_a_count() -> None:
+    """Those of our errors, of a client that leaves, and of success."""
+    codes = {error.code for error in errors(BatchCallsError)} - {UnknownMethod.code}
+    assert codes | {"OK", "CANCELLED"} == set(CODES)
+
+
+def errors(root: type[BatchCallsError]) -> set[type[BatchCallsError]]:
+    """The errors of this module; those elsewhere never reach a client as they are."""
+    below = {one for child in root.__subclasses__() for one in errors(child)}
+    return {one for one in {root, *below} if one.__module__ == "batchcalls.errors"}
 
 
 def test_the_counts_are_those_of_the_batch(server: Server) -> None:
@@ -102,7 +138,7 @@ def test_rpcs_are_counted_under_the_usual_labels(server: Server) -> None:
         for family in text_string_to_metric_families(server.metrics())
         if family.name == "grpc_server_handled"
         for sample in family.samples
-        if sample.labels["grpc_service"] == "batchcalls.v1.BatchCallsService"
+        if sample.labels["grpc_service"] == "batchcalls.v1.BatchCallsService" and sample.value
     }
     assert counted == {
         ("unary", "SubmitBatch", "OK"),

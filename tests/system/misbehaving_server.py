@@ -19,7 +19,7 @@ from batchcalls.logs import configure_logs
 from batchcalls.metrics.instruments import Instruments
 from batchcalls.metrics.rpcs import RpcMetrics
 from batchcalls.rpc.boundary import Boundary
-from batchcalls.rpc.server import SERVICE, RpcServer
+from batchcalls.rpc.server import METHODS, SERVICE, RpcServer
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1.batch_calls_service_pb2_grpc import BatchCallsServiceServicer
 
@@ -54,7 +54,7 @@ async def misbehave(how: str) -> None:
 
 async def main() -> None:
     configure_logs()
-    metrics = RpcMetrics(Instruments(CollectorRegistry()))
+    metrics = RpcMetrics(Instruments(CollectorRegistry()), METHODS)
     service = Misbehaving()  # type: ignore[abstract]  # two RPCs are enough
     server = RpcServer(service, Boundary(metrics, prefix=SERVICE), max_message_mib=4)
     server.bind("127.0.0.1:0")

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import Counter, Histogram
 
 from batchcalls.clock import MICROSECONDS
 from batchcalls.core.effects import Attempted, AttemptStep, Effects
-from batchcalls.core.model import Attempt, Batch
+from batchcalls.core.model import Attempt, Batch, BatchStatus, EventType, Outcome
 from batchcalls.engine.journal import Journal, Published
 from batchcalls.metrics.instruments import Instruments
 
 
 class CommitMetrics:
-    """A listener of the journal; all it does is count."""
+    """A listener of the journal; all it does is count.
 
-    def __init__(self, instruments: Instruments, journal: Journal) -> None:
+    What can be counted of these ``carriers`` is there from the start, at 0: what grows from
+    nothing isn't seen to grow.
+    """
+
+    def __init__(
+        self, instruments: Instruments, journal: Journal, *, carriers: Iterable[str]
+    ) -> None:
         self._journal = journal
         self._batches = instruments.counter("batchcalls_batches_total")
         self._calls = instruments.counter("batchcalls_calls_total")
@@ -30,6 +36,21 @@ class CommitMetrics:
         self._commit = instruments.histogram("batchcalls_commit_seconds")
         self._group = instruments.histogram("batchcalls_commit_changes")
         self._children: dict[tuple[object, ...], Counter | Histogram] = {}
+        for status in ("submitted", *(status.value for status in BatchStatus if status.final)):
+            self._increment(self._batches, status, number=0)
+        for kind in EventType:
+            self._increment(self._events, kind.value, number=0)
+        for carrier in carriers:
+            self._expect(carrier)
+
+    def _expect(self, carrier: str) -> None:
+        self._increment(self._returned, carrier, number=0)
+        for outcome in Outcome:
+            if outcome is not Outcome.THROTTLED:  # such a dial is returned, and is no attempt
+                self._increment(self._calls, carrier, outcome.value, number=0)
+                self._increment(self._attempts, carrier, outcome.value, number=0)
+        for histogram in (self._schedule_to_dial, self._post_dial_delay, self._talk):
+            self._children[histogram, carrier] = histogram.labels(carrier)
 
     def committed(
         self, writes: Sequence[Effects], events: Sequence[Published], batches: Sequence[Batch]

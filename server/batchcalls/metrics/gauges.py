@@ -25,14 +25,22 @@ Sample = tuple[tuple[str, ...], float]
 class Gauges(Collector):
     """Collects the gauges of the table from an engine and its store."""
 
-    def __init__(self, engine: Engine, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, store: Store, clock: Clock, *, build: tuple[str, str, str]
+    ) -> None:
+        """``build``: the version of the server, of Python, and the kind of database."""
         self._engine = engine
         self._store = store
         self._clock = clock
+        self._build = build
 
     def describe(self) -> Iterable[Metric]:
         """Name the gauges without reading anything."""
-        return [_family(metric.name, ()) for metric in METRICS if metric.kind == "gauge"]
+        return [
+            _family(metric.name, ())
+            for metric in METRICS
+            if metric.kind == "gauge" and not metric.of_process
+        ]
 
     def collect(self) -> Iterator[Metric]:
         """Read everything."""
@@ -55,6 +63,7 @@ class Gauges(Collector):
         yield _family("batchcalls_oldest_due_seconds", [((), self._oldest_due_s())])
         yield _family("batchcalls_watchers", [((), self._engine.feed.hub.watchers)])
         yield _family("batchcalls_store_healthy", [((), self._engine.journal.healthy)])
+        yield _family("batchcalls_build_info", [(self._build, 1)])
 
     def _queue(self) -> Iterator[Metric]:
         calls = Counter({status: 0 for status in CallStatus if not status.final})

@@ -37,4 +37,4 @@ class Instruments:
 
 
 def _of_kind(kind: str) -> list[Declared]:
-    return [metric for metric in METRICS if metric.kind == kind]
+    return [metric for metric in METRICS if metric.kind == kind and not metric.of_process]

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import perf_counter
 from types import TracebackType
+from typing import Final
 
 from prometheus_client import Counter, Histogram
 
 from batchcalls.metrics.instruments import Instruments
+
+CODES: Final = (
+    "OK",
+    "CANCELLED",
+    "INVALID_ARGUMENT",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "INTERNAL",
+    "UNAVAILABLE",
+)
+"""How an RPC of ours may end."""
 
 
 class Method:
@@ -16,10 +33,8 @@ class Method:
     def __init__(
         self, labels: tuple[str, str, str], started: Counter, handled: Counter, took: Histogram
     ) -> None:
-        self._labels = labels
         self._started = started.labels(*labels)
-        self._handled = handled
-        self._ended: dict[str, Counter] = {}
+        self._ended = {code: handled.labels(*labels, code) for code in CODES}
         self._took = took.labels(*labels)
 
     def start(self) -> None:
@@ -28,10 +43,7 @@ class Method:
 
     def end(self, code: str, took_s: float) -> None:
         """An RPC has ended with that code."""
-        ended = self._ended.get(code)
-        if ended is None:
-            ended = self._ended[code] = self._handled.labels(*self._labels, code)
-        ended.inc()
+        self._ended[code].inc()
         self._took.observe(took_s)
 
 
@@ -59,12 +71,17 @@ class Handling:
 
 
 class RpcMetrics:
-    """Counts what starts, how it ends and how long it takes."""
+    """Counts what starts, how it ends and how long it takes.
 
-    def __init__(self, instruments: Instruments) -> None:
+    The ``methods``, kinds by path, are there from the start, at 0.
+    """
+
+    def __init__(self, instruments: Instruments, methods: Mapping[str, str]) -> None:
         self._started = instruments.counter("grpc_server_started_total")
         self._handled = instruments.counter("grpc_server_handled_total")
         self._took = instruments.histogram("grpc_server_handling_seconds")
+        for path, kind in methods.items():
+            self.method(kind, path)
 
     def method(self, kind: str, path: str) -> Method:
         """The counts of ``path``, which is ``/service/method``."""

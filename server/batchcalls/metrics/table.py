@@ -11,18 +11,26 @@ from typing import Final
 
 _SHORT_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 _LONG_S: Final = (0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+_TALK_S: Final = (
+    *(1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0),
+    *(180.0, 300.0, 600.0, 1800.0, 3600.0),
+)
 _SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """One metric as users see it. ``kind``: counter, histogram or gauge."""
+    """One metric as users see it. ``kind``: counter, histogram or gauge.
+
+    What is ``of_process`` is read by the Prometheus library, not by us.
+    """
 
     name: str
     kind: str
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    of_process: bool = False
 
 
 METRICS: Final = (
@@ -75,7 +83,7 @@ METRICS: Final = (
         kind="histogram",
         help="From answer to end, of answered attempts.",
         labels=("carrier",),
-        buckets=_LONG_S,
+        buckets=_TALK_S,
     ),
     Declared(
         name="batchcalls_commit_seconds",
@@ -164,5 +172,47 @@ METRICS: Final = (
         name="batchcalls_store_healthy",
         kind="gauge",
         help="1 while the store can commit.",
+    ),
+    Declared(
+        name="batchcalls_build_info",
+        kind="gauge",
+        help="Always 1: the version of the server, of Python, and the kind of database.",
+        labels=("version", "python", "database"),
+    ),
+    Declared(
+        name="process_virtual_memory_bytes",
+        kind="gauge",
+        help="Virtual memory size in bytes.",
+        of_process=True,
+    ),
+    Declared(
+        name="process_resident_memory_bytes",
+        kind="gauge",
+        help="Resident memory size in bytes.",
+        of_process=True,
+    ),
+    Declared(
+        name="process_start_time_seconds",
+        kind="gauge",
+        help="Start time of the process since unix epoch in seconds.",
+        of_process=True,
+    ),
+    Declared(
+        name="process_cpu_seconds_total",
+        kind="counter",
+        help="Total user and system CPU time spent in seconds.",
+        of_process=True,
+    ),
+    Declared(
+        name="process_open_fds",
+        kind="gauge",
+        help="Number of open file descriptors.",
+        of_process=True,
+    ),
+    Declared(
+        name="process_max_fds",
+        kind="gauge",
+        help="Maximum number of open file descriptors.",
+        of_process=True,
     ),
 )

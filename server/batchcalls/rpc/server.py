@@ -15,7 +15,13 @@ from batchcalls.v1.batch_calls_service_pb2_grpc import (
     add_BatchCallsServiceServicer_to_server,
 )
 
-SERVICE = messages.DESCRIPTOR.services_by_name["BatchCallsService"].full_name
+_DESCRIPTOR = messages.DESCRIPTOR.services_by_name["BatchCallsService"]
+SERVICE = _DESCRIPTOR.full_name
+METHODS = {
+    f"/{SERVICE}/{method.name}": "server_stream" if method.server_streaming else "unary"
+    for method in _DESCRIPTOR.methods
+}
+"""The kinds of our RPCs, by the paths at which they are called."""
 
 _MIB = 1024 * 1024
 
