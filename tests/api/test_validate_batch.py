@@ -130,6 +130,14 @@ def test_unspecified_is_no_outcome_to_retry() -> None:
     assert paths == ["batch.retry_config.retry_on[1]"]
 
 
+def test_a_longest_delay_that_would_cut_the_delay_is_refused() -> None:
+    """No delay is cut in silence; the longest may be as long as the first."""
+    delay, longest = "retry_config.delay.seconds", "retry_config.max_delay.seconds"
+    assert changed(setting(delay, 90), setting(longest, 60)) == ["batch.retry_config.max_delay"]
+    assert changed(setting(delay, 90), setting(longest, 90)) == []
+    assert changed(setting(longest, 60)) == []
+
+
 def test_a_retry_order_that_is_unknown_is_refused() -> None:
     """A word of a newer version isn't taken for the default."""
     assert changed(setting("retry_order", 9)) == ["batch.retry_order"]

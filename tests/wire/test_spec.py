@@ -58,6 +58,14 @@ def test_a_retry_config_survives_the_round_trip(retry: RetryConfig) -> None:
     assert wire.retry_config_from_proto(retry_config_pb2.RetryConfig.FromString(blob)) == retry
 
 
+def test_a_delay_longer_than_the_usual_longest_is_kept() -> None:
+    """Who asks for two days gets two days, unless he says himself what is the longest."""
+    message = retry_config_pb2.RetryConfig(delay=Duration(seconds=2 * 86_400))
+    assert wire.retry_config_from_proto(message).max_delay_s == 2 * 86_400
+    message.max_delay.seconds = 3 * 86_400
+    assert wire.retry_config_from_proto(message).max_delay_s == 3 * 86_400
+
+
 def test_a_call_spec_reaches_every_field() -> None:
     """No field of the message is forgotten."""
     script = Script(type="t", text="a", steps=("b",))

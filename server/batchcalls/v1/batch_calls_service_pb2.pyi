@@ -175,7 +175,7 @@ class ListBatchesRequest(_message.Message):
     """The `next_page_token` of the page before, with the same filter; empty asks for the first."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_batch_pb2.BatchStatus.ValueType]:
-        """Only batches in one of these statuses. Empty means all."""
+        """Only batches in one of these statuses, at most 64 values. Empty means all."""
 
     def __init__(
         self,
@@ -201,7 +201,9 @@ class ListBatchesResponse(_message.Message):
     BATCHES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """The token for the next page, opaque to clients; empty on the last one."""
+    """The token for the next page, opaque to clients; empty on the last one. With a filter a page may
+    be short, or without any, and not be the last.
+    """
     @_builtins.property
     def batches(self) -> _containers.RepeatedCompositeFieldContainer[_batch_pb2.Batch]:
         """The batches, newest first."""
@@ -429,11 +431,13 @@ class ListCallsRequest(_message.Message):
     """The `next_page_token` of the page before, with the same filters; empty asks for the first."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_call_pb2.CallStatus.ValueType]:
-        """Only calls in one of these statuses. Empty means all."""
+        """Only calls in one of these statuses, at most 64 values. Empty means all."""
 
     @_builtins.property
     def outcomes(self) -> _containers.RepeatedScalarFieldContainer[_outcome_pb2.Outcome.ValueType]:
-        """Only calls whose outcome is one of these. Empty means all; UNSPECIFIED is INVALID_ARGUMENT."""
+        """Only calls whose outcome is one of these, at most 64 values. Empty means all; UNSPECIFIED is
+        INVALID_ARGUMENT.
+        """
 
     def __init__(
         self,
@@ -461,7 +465,9 @@ class ListCallsResponse(_message.Message):
     CALLS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """The token for the next page, opaque to clients; empty on the last one."""
+    """The token for the next page, opaque to clients; empty on the last one. With a filter a page may
+    be short, or without any, and not be the last.
+    """
     @_builtins.property
     def calls(self) -> _containers.RepeatedCompositeFieldContainer[_call_pb2.Call]:
         """The calls, in the order of submission."""
@@ -551,7 +557,7 @@ class WatchEventsRequest(_message.Message):
     """
     @_builtins.property
     def types(self) -> _containers.RepeatedScalarFieldContainer[_event_pb2.EventType.ValueType]:
-        """Only events of these types. Empty means all."""
+        """Only events of these types, at most 64 values. Empty means all."""
 
     def __init__(
         self,
@@ -622,7 +628,7 @@ class ListEventsRequest(_message.Message):
     """
     @_builtins.property
     def types(self) -> _containers.RepeatedScalarFieldContainer[_event_pb2.EventType.ValueType]:
-        """Only events of these types. Empty means all."""
+        """Only events of these types, at most 64 values. Empty means all."""
 
     def __init__(
         self,
@@ -654,7 +660,7 @@ class ListEventsResponse(_message.Message):
     `next_after_sequence` equals it; no more will come when the batch is final too.
     """
     next_after_sequence: _builtins.int
-    """The `after_sequence` to continue with."""
+    """The `after_sequence` to continue with: every event up to it is here or doesn't match `types`."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]:
         """The events, in order."""

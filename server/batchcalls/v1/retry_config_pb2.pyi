@@ -51,7 +51,9 @@ class RetryConfig(_message.Message):
 
     @_builtins.property
     def max_delay(self) -> _duration_pb2.Duration:
-        """The longest delay before jitter: 0 to 30 days. Unset means 24 h."""
+        """The longest delay before jitter: 0 to 30 days, and not below a `delay` that is given. Unset
+        means 24 h, or the `delay` where that is longer.
+        """
 
     @_builtins.property
     def retry_on(self) -> _containers.RepeatedScalarFieldContainer[_outcome_pb2.Outcome.ValueType]:

@@ -155,16 +155,21 @@ def retry_config_to_proto(retry: RetryConfig) -> retry_config_pb2.RetryConfig:
 
 
 def retry_config_from_proto(message: retry_config_pb2.RetryConfig) -> RetryConfig:
-    """The record of ``message``, with the defaults of ``RetryConfig`` where it says nothing."""
+    """The record of ``message``, with the defaults of ``RetryConfig`` where it says nothing.
+
+    A delay that is longer than the default of ``max_delay`` is its own longest.
+    """
     default = _DEFAULT_RETRY
     has = message.HasField
+    delay_s = duration_s(message.delay) if has("delay") else default.delay_s
+    longest_s = max(delay_s, default.max_delay_s)
     return RetryConfig(
         max_attempts=message.max_attempts if has("max_attempts") else default.max_attempts,
-        delay_s=duration_s(message.delay) if has("delay") else default.delay_s,
+        delay_s=delay_s,
         backoff_multiplier=(
             message.backoff_multiplier if has("backoff_multiplier") else default.backoff_multiplier
         ),
-        max_delay_s=duration_s(message.max_delay) if has("max_delay") else default.max_delay_s,
+        max_delay_s=duration_s(message.max_delay) if has("max_delay") else longest_s,
         jitter=message.jitter,
         retry_on=frozenset(OUTCOME_WORDS[v] for v in message.retry_on) or default.retry_on,
     )
