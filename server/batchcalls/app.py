@@ -142,7 +142,7 @@ class App:
         await server.start()
         await readiness.open()
         lag = asyncio.create_task(
-            _measure_lag(instruments.histogram("batchcalls_loop_lag_seconds"), pulse)
+            measure_lag(instruments.histogram("batchcalls_loop_lag_seconds"), pulse)
         )
         self._on_listening(server.port, metrics_port)
         await _first(self._stop.wait(), guest.ended.wait())
@@ -303,7 +303,8 @@ def _board_of(store: SqlStore) -> UndialedBoard:
     return UndialedBoard.open(store.file.with_name(f"{store.file.name}.undialed"))
 
 
-async def _measure_lag(lag: Histogram, pulse: Pulse) -> None:
+async def measure_lag(lag: Histogram, pulse: Pulse) -> None:
+    """Measure, until cancelled, how late this loop turns, and tell that it does."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + _LAG_INTERVAL_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 from urllib.error import HTTPError
@@ -10,6 +11,8 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client import CollectorRegistry
 
+from batchcalls.app import measure_lag
+from batchcalls.metrics.instruments import Instruments
 from batchcalls.metrics.pages import ALIVE_WITHIN_S, Pages, Pulse
 from tests.system.asking import wait_for_calls_up
 from tests.system.requests import ENDLESS, batch
@@ -60,6 +63,24 @@ def test_a_server_that_drains_is_not_ready(tmp_path: Path) -> None:
         assert status(server, "/healthz") == 200
         server.process.send_signal(signal.SIGTERM)
         assert server.wait() == 0
+
+
+def test_a_loop_that_turns_is_healthy() -> None:
+    """Whoever measures how late it is tells that it turns."""
+    now = 100.0
+    pulse = Pulse(lambda: now)
+    now += 2 * ALIVE_WITHIN_S
+
+    async def turn() -> None:
+        lag = Instruments(CollectorRegistry()).histogram("batchcalls_loop_lag_seconds")
+        task = asyncio.create_task(measure_lag(lag, pulse))
+        while not pulse.alive:  # noqa: ASYNC110  # what it looks at is no event
+            await asyncio.sleep(0)
+        task.cancel()
+
+    assert not pulse.alive
+    asyncio.run(asyncio.wait_for(turn(), WAIT_S))
+    assert pulse.alive
 
 
 @pytest.mark.parametrize(("since_s", "answer"), [(ALIVE_WITHIN_S - 1, "200"), (11.0, "503")])
