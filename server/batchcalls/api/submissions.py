@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Iterable
-from time import perf_counter
 from typing import Any, Final, TypeVar
 
 from batchcalls.api.batch_messages import BatchMessages
@@ -86,12 +85,12 @@ class Submissions:
 
     async def _unhurried(self, items: Iterable[T]) -> AsyncIterator[T]:
         """The ``items``, with pauses for everybody else where they take long."""
-        began = perf_counter()
+        began = self._loop.now()
         for item in items:
             yield item
-            if perf_counter() - began > _STRETCH_S:
+            if self._loop.now() - began > _STRETCH_S:
                 await self._loop.sleep(_PAUSE_S)
-                began = perf_counter()
+                began = self._loop.now()
 
     async def _through(self, steps: Iterable[None]) -> None:
         """Take all ``steps``, unhurried."""
