@@ -94,7 +94,7 @@ LIBRARIES: dict[str, set[str]] = {
     "grpc": {"carriers", "cli", "client", "rpc", "testing"},
     "grpc_health": {"rpc"},
     "grpc_reflection": {"rpc"},
-    "outcome": {"bridge"},
+    "outcome": {"bridge", "engine.reading"},
     "phonenumbers": {"phone_numbers"},
     "prometheus_client": {"app", "metrics"},
     "pydantic": {"carriers", "cli", "config"},

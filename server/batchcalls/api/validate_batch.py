@@ -73,7 +73,7 @@ def _retry_violations(retry: RetryConfig) -> Iterator[Violation]:
     if retry.HasField("backoff_multiplier"):
         yield from between("backoff_multiplier", retry.backoff_multiplier, 1, _MAX_MULTIPLIER)
     yield from _delay_violations("max_delay", retry.max_delay)
-    if retry.HasField("max_delay") and duration_s(retry.max_delay) < duration_s(retry.delay):
+    if retry.HasField("max_delay") and 0 <= duration_s(retry.max_delay) < duration_s(retry.delay):
         delay = f"the delay of {duration_s(retry.delay):,g} s"
         yield Violation("max_delay", f"must not be below {delay}, which it would cut")
     yield from between("jitter", retry.jitter, 0, 1)
