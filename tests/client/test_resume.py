@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
+import grpc
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchcalls.client.failure import RpcFailed
 from batchcalls.client.resume import FIRST_DELAY_S, LONGEST_DELAY_S, Patience
 
 
@@ -57,3 +59,22 @@ def test_an_answer_renews_patience() -> None:
     delay_s = patience.next_delay_s(100.0)
     assert delay_s is not None
     assert delay_s <= FIRST_DELAY_S
+
+
+def test_a_server_that_names_a_delay_is_given_it() -> None:
+    """No reader comes sooner, nor all of them at once; and it has answered, if only to say so."""
+    patience = Patience(random=Random(1))
+    failure = RpcFailed(
+        "it ends", code=grpc.StatusCode.UNAVAILABLE, retry_after_s=1.0, by_service=True
+    )
+    delays = [patience.after(failure, 0.0) for _ in range(5)]
+    assert all(delay is not None and 1.0 <= delay <= 1.5 for delay in delays)
+    assert len(set(delays)) == 5
+
+
+def test_what_is_final_is_not_tried_again() -> None:
+    """However patient the reader is."""
+    patience = Patience()
+    patience.renew()
+    refused = RpcFailed("no such batch", code=grpc.StatusCode.NOT_FOUND, by_service=True)
+    assert patience.after(refused, 0.0) is None

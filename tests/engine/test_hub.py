@@ -1,20 +1,16 @@
-"""The hub wakes watchers, and its ring joins the store without a gap or a repeat."""
+"""The hub wakes watchers, and remembers the latest events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from random import Random
 
 import pytest
-import trio
 from trio.testing import MockClock
 
 from batchcalls.core.model import Batch, BatchStatus, Counts, Event, EventType
-from batchcalls.engine.engine import Engine
 from batchcalls.engine.hub import Hub, Watch
 from batchcalls.engine.journal import Published
-from tests.engine.world import World, people, retry, run_virtual, simulator, spec
+from tests.engine.world import spec
 
 
 def published(sequence: int, batch_id: str = "batch_a") -> Published:
@@ -128,65 +124,6 @@ def test_the_ring_is_short() -> None:
     assert hub.recent("batch_a", 0, 10) is None
     found = hub.recent("batch_a", 10_000 - 1_024, 2_000)
     assert sequences(found) == list(range(10_000 - 1_023, 10_001))
-
-
-async def read_to_the_end(
-    engine: Engine, *, after: int, limit: int, pause: Callable[[], float]
-) -> list[int]:
-    """Follow a batch's events as a stream does: from the ring if it can, else from the store."""
-    found: list[int] = []
-    rung = trio.Event()
-
-    def ring() -> None:
-        rung.set()
-
-    with engine.feed.hub.watch("batch_a", ring):
-        while True:
-            rung = trio.Event()  # before the look, so that no ring is lost
-            new = sequences(engine.feed.hub.recent("batch_a", after, limit))
-            if new is None:
-                ask = partial(engine.store.event_page, "batch_a", after=after, limit=limit)
-                page = await engine.read(ask)
-                assert page is not None
-                new = [sequence for sequence, _ in page.events]
-            found += new
-            after = found[-1] if found else after
-            await trio.sleep(pause())
-            if not new:
-                batch = await engine.batch("batch_a")
-                if batch.status.final and batch.last_sequence == after:
-                    return found
-                await rung.wait()
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_ring_and_store_join_without_a_gap(seed: int) -> None:
-    """Readers of any speed, from any sequence, at any time, read every event once, in order."""
-    random = Random(seed)
-    ranges: list[tuple[list[int], int]] = []
-
-    async def read(engine: Engine, lag_s: float) -> None:
-        await trio.sleep(random.uniform(0, 60))
-        after = random.randrange((await engine.batch("batch_a")).last_sequence)
-        limit = random.choice([20, 100, 1_000])
-        found = await read_to_the_end(
-            engine, after=after, limit=limit, pause=lambda: random.uniform(0, lag_s)
-        )
-        ranges.append((found, after))
-
-    async def main() -> int:
-        with World(simulator(busy_rate=0.4, talk_time="uniform:0,10")) as world:
-            async with world.life() as engine:
-                await engine.submit(spec(concurrency=60, retry=retry(3, 5)), people(400))
-                async with trio.open_nursery() as nursery:
-                    for lag_s in (0.0, 0.1, 1.0, 30.0):
-                        nursery.start_soon(read, engine, lag_s)
-            return world.batch().last_sequence
-
-    last = run_virtual(main)
-    assert len(ranges) == 4
-    for found, after in ranges:
-        assert found == list(range(after + 1, last + 1))
 
 
 async def test_health_is_not_the_watchers_business(autojump_clock: MockClock) -> None:

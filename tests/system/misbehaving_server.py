@@ -1,6 +1,8 @@
 """A server whose handlers misbehave, behind the real boundary; a script, run by ``test_boundary``.
 
-It prints its port. ``batch_id`` names the misbehavior. gRPC is at ease with one event loop in a
+Its argument is for how long, in seconds, it leaves a silent client alone. It prints its port,
+then when what is endless begins and is over, and stops at the end of its input. ``batch_id``
+names the misbehavior. gRPC is at ease with one event loop in a
 process only, so this is a process.
 """
 
@@ -49,20 +51,30 @@ async def misbehave(how: str) -> None:
         case "ours":
             raise NotFound("there is no such batch", reason=Reason.BATCH_NOT_FOUND)
         case "endless":
-            await asyncio.sleep(3_600)
+            tell("begun")
+            try:
+                await asyncio.sleep(3_600)
+            finally:
+                tell("over")
+
+
+def tell(what: str) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
 
 
 async def main() -> None:
     configure_logs()
     metrics = RpcMetrics(Instruments(CollectorRegistry()), METHODS)
     service = Misbehaving()  # type: ignore[abstract]  # two RPCs are enough
-    server = RpcServer(service, Boundary(metrics, prefix=SERVICE), max_message_mib=4)
+    keepalive_s = float(sys.argv[1])
+    boundary = Boundary(metrics, prefix=SERVICE)
+    server = RpcServer(service, boundary, max_message_mib=4, keepalive_s=keepalive_s)
     server.bind("127.0.0.1:0")
     await server.start()
-    sys.stdout.write(f"{server.port}\n")
-    sys.stdout.flush()
+    tell(str(server.port))
     await asyncio.to_thread(sys.stdin.read)
-    await server.stop(0.1)
+    await server.stop(1.0)
 
 
 asyncio.run(main())

@@ -107,7 +107,9 @@ def test_a_second_signal_ends_the_waiting_for_calls(tmp_path: Path) -> None:
 
 
 def test_watchers_are_sent_away_to_come_back(tmp_path: Path) -> None:
-    """Their streams end UNAVAILABLE before the calls have ended; the server still answers."""
+    """Their streams end UNAVAILABLE before the calls have ended, and so does each that is opened
+    from then on; the server still answers.
+    """
     place = Place(folder=tmp_path, settings="drain_timeout_s = 3600")
     with running_server(place) as server, server.stub() as stub:
         batch_id = stub.SubmitBatch(batch([ENDLESS])).batch.batch_id
@@ -125,6 +127,13 @@ def test_watchers_are_sent_away_to_come_back(tmp_path: Path) -> None:
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
             assert reason(caught.value) == "SHUTTING_DOWN"
         assert health(server) == NOT_SERVING
+        for late in (
+            stub.WatchBatch(messages.WatchBatchRequest(batch_id=batch_id), timeout=WAIT_S),
+            stub.WatchEvents(messages.WatchEventsRequest(batch_id=batch_id), timeout=WAIT_S),
+        ):
+            with pytest.raises(grpc.RpcError) as caught:
+                list(late)
+            assert reason(caught.value) == "SHUTTING_DOWN"
         assert stub.GetBatch(messages.GetBatchRequest(batch_id=batch_id)).batch.in_progress == 1
         with pytest.raises(grpc.RpcError) as caught:
             stub.SubmitBatch(batch())

@@ -192,7 +192,7 @@ class Connection:
     def _wait_after(
         self, failure: RpcFailed, patience: Patience, *, quiet: bool, cause: grpc.RpcError
     ) -> None:
-        delay_s = patience.next_delay_s(time.monotonic()) if failure.unavailable else None
+        delay_s = patience.after(failure, time.monotonic())
         if delay_s is None:
             raise failure from cause
         if not quiet:

@@ -89,7 +89,7 @@ def _progress(batch: Batch, tally: OutcomeTally, pace: Pace) -> Progress:
     try:
         tally.catch_up(batch.last_sequence)
     except RpcFailed as failure:
-        if not failure.unavailable:
+        if not failure.resumable:
             raise
         # The stream notices too, and waits; the tally catches up after the next state.
     counted = tally.now()

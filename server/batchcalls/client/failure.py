@@ -1,7 +1,7 @@
 """What a failed RPC means, as one exception for every client.
 
 A gRPC error keeps its standard details (``google.rpc.Status``) in bytes; here they become
-fields. Nothing is decided here about what to do next.
+fields.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ Detail = TypeVar("Detail", bound=Message)
 class RpcFailed(Exception):
     """The server refused a request, or couldn't be reached.
 
-    ``code`` says which kind of failure it is. ``reason`` is None when it wasn't the service that
-    answered but gRPC itself, or a server with reasons that this version doesn't know.
+    ``code`` says which kind of failure it is. ``by_service`` tells who said so: the service, by an
+    ``ErrorInfo`` of its domain, or else the transport (gRPC itself, or a proxy). ``reason`` is None
+    for the latter, and for a server with reasons that this version doesn't know.
     ``violations`` names bad fields, as many as the reply had room for; ``violation_count`` is
     how many there are. ``retry_after_s`` is the seconds after which the same request may pass,
     None where the server said nothing of the sort.
@@ -41,6 +42,7 @@ class RpcFailed(Exception):
         violations: Sequence[Violation] = (),
         violation_count: int = 0,
         retry_after_s: float | None = None,
+        by_service: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -49,14 +51,19 @@ class RpcFailed(Exception):
         self.violations = tuple(violations)
         self.violation_count = max(violation_count, len(violations))
         self.retry_after_s = retry_after_s
+        self.by_service = by_service
 
     def __str__(self) -> str:
         return f"{self.code.name}: {self.message}"
 
     @property
-    def unavailable(self) -> bool:
-        """Whether the server is gone, or not ready: a stream that it broke may be resumed."""
-        return self.code is grpc.StatusCode.UNAVAILABLE
+    def resumable(self) -> bool:
+        """Whether a stream that ended so may be opened again.
+
+        What the service said is obeyed: it says after how long, or it is final. What it didn't say
+        was the transport, whatever the code: then it may, with backoff.
+        """
+        return self.retry_after_s is not None if self.by_service else True
 
 
 def rpc_failed(error: grpc.RpcError) -> RpcFailed:
@@ -71,6 +78,7 @@ def rpc_failed(error: grpc.RpcError) -> RpcFailed:
         violations=_violations(_detail(status, BadRequest)),
         violation_count=_violation_count(info),
         retry_after_s=retry_info.retry_delay.ToTimedelta().total_seconds() if retry_info else None,
+        by_service=info is not None and info.domain == _DOMAIN,
     )
 
 

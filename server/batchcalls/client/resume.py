@@ -1,8 +1,11 @@
 """Whether and when the reader of a lost stream opens it again.
 
-It decides and does nothing: it knows no clock, no loop and no gRPC, so that clients of any
-kind come back in the same way. It doesn't know where a stream resumes either; that is the
+It decides and does nothing: it knows no clock and no loop, so that clients of any kind come back
+in the same way. It doesn't know where a stream resumes either; that is the
 reader's position, such as the last sequence of an event stream.
+
+The rule: what the service said is obeyed (``RpcFailed.resumable``); what it didn't say was the
+transport, and the reader comes back with backoff.
 
 Theory: a server that restarts is gone for seconds, and all of its readers come back at once.
 So delays double from ``FIRST_DELAY_S`` to ``LONGEST_DELAY_S``, each is spread evenly over its
@@ -14,6 +17,8 @@ from __future__ import annotations
 
 import math
 from random import Random
+
+from batchcalls.client.failure import RpcFailed
 
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
@@ -43,11 +48,19 @@ class Patience:
         self._lost_at_s = None
         self._delay_s = FIRST_DELAY_S
 
-    def next_delay_s(self, now_s: float) -> float | None:
+    def after(self, failure: RpcFailed, now_s: float) -> float | None:
+        """How long to wait after a stream ended so; None means to give up. See ``next_delay_s``."""
+        if not failure.resumable:
+            return None
+        self._answered |= failure.by_service
+        return self.next_delay_s(now_s, asked_s=failure.retry_after_s or 0.0)
+
+    def next_delay_s(self, now_s: float, *, asked_s: float = 0.0) -> float | None:
         """How long to wait before the next try, in seconds; None means to give up.
 
-        ``now_s`` is any monotonic time. The last wait ends when the limit does, so that the
-        whole of it is used.
+        ``now_s`` is any monotonic time; ``asked_s`` is what the server asked for: no less, and
+        half as much more at most, so that not all come back at once. The last wait ends when the
+        limit does, so that the whole of it is used.
         """
         if not self._answered:
             return None
@@ -58,4 +71,5 @@ class Patience:
             return None
         delay_s = self._delay_s * self._random.uniform(0.5, 1.0)
         self._delay_s = min(self._delay_s * 2, LONGEST_DELAY_S)
+        delay_s = max(delay_s, asked_s * self._random.uniform(1.0, 1.5))
         return min(delay_s, left_s)

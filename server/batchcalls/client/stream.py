@@ -103,7 +103,7 @@ class Stream(AsyncIterator[Item]):
             self._items.extend(self._unpack(response))
 
     async def _wait_after(self, failure: RpcFailed, *, cause: grpc.RpcError) -> None:
-        delay_s = self._patience.next_delay_s(trio.current_time()) if failure.unavailable else None
+        delay_s = self._patience.after(failure, trio.current_time())
         if delay_s is None:
             self._ended = True
             raise failure from cause

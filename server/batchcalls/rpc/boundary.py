@@ -7,6 +7,10 @@ becomes UNAVAILABLE, our own errors become their ``google.rpc.Status``, and a st
 becomes INTERNAL with an error id that stands beside the traceback in the log. A cancellation
 by the client is passed on: swallowing it would leak native memory.
 
+When the server stops, gRPC would cut off whatever is under way, as CANCELLED or worse. So the
+boundary is closed first: each RPC that is under way, and each that comes still, ends UNAVAILABLE
+with SHUTTING_DOWN. (Only a stream whose client doesn't read what it was sent has to be cut off.)
+
 What gRPC would refuse in words of its own is refused here in ours: a method that isn't there,
 and a request that can't be read. A message above the size limit never gets this far: it ends
 RESOURCE_EXHAUSTED without an ``ErrorInfo``.
@@ -36,6 +40,7 @@ from batchcalls.errors import (
 from batchcalls.metrics.rpcs import Handling, RpcMetrics
 from batchcalls.rpc.outline import LARGE_BYTES, check_outline
 from batchcalls.rpc.status import refusal
+from batchcalls.rpc.under_way import UnderWay, client_is_gone
 
 _PAUSE_S: Final = 0.001
 """What is left to everybody else between two steps through a large request."""
@@ -50,6 +55,11 @@ class Boundary(grpc.aio.ServerInterceptor):
         self._metrics = metrics
         self._prefix = f"/{prefix}"
         self._guarded: dict[str, Any] = {}
+        self._under_way = UnderWay()
+
+    def close(self) -> None:
+        """End what is under way, and from now on everything that comes. Idempotent."""
+        self._under_way.close()
 
     async def intercept_service(
         self,
@@ -84,11 +94,13 @@ class Boundary(grpc.aio.ServerInterceptor):
 
     def _guard_unary(self, handle: Callable[..., Awaitable[Any]], method: str) -> Any:
         counts = self._metrics.method("unary", method)
+        under_way = self._under_way
 
         async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             with Handling(counts) as handling:
                 try:
-                    return await handle(await _readable(request), context)
+                    with under_way:
+                        return await handle(await _readable(request), context)
                 except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # _end ends
                     handling.code = _code(error)
                     await _end(context, error, method)
@@ -97,15 +109,21 @@ class Boundary(grpc.aio.ServerInterceptor):
 
     def _guard_stream(self, handle: Callable[..., AsyncIterator[Any]], method: str) -> Any:
         counts = self._metrics.method("server_stream", method)
+        under_way = self._under_way
 
         async def stream(
             request: Any, context: grpc.aio.ServicerContext[Any, Any]
         ) -> AsyncIterator[Any]:
             with Handling(counts) as handling:
                 try:
-                    answer = handle(await _readable(request), context)
+                    with under_way:
+                        answer = handle(await _readable(request), context)
                     async with aclosing(answer) as responses:  # type: ignore[type-var]  # a generator, seen as an iterator
-                        async for response in responses:
+                        while True:
+                            with under_way:
+                                response = await anext(responses, None)
+                            if response is None:
+                                return
                             yield response
                 except GeneratorExit:
                     handling.code = "CANCELLED"  # the client left while a message was on its way
@@ -184,14 +202,9 @@ async def _refuse_method(
 _NO_METHOD: Any = grpc.stream_stream_rpc_method_handler(_refuse_method)
 
 
-def _client_is_gone() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 def _code(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
-        return "CANCELLED" if _client_is_gone() else "UNAVAILABLE"
+        return "CANCELLED" if client_is_gone() else "UNAVAILABLE"
     return error.code if isinstance(error, BatchCallsError) else "INTERNAL"
 
 
@@ -200,7 +213,7 @@ async def _end(
 ) -> NoReturn:
     """End the RPC with what its client may know about ``error``."""
     if isinstance(error, asyncio.CancelledError):
-        if _client_is_gone():
+        if client_is_gone():
             raise error
         error = Unavailable("the server dropped the request", reason=Reason.SHUTTING_DOWN)
     assert isinstance(error, Exception)

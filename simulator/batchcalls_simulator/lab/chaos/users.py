@@ -126,7 +126,7 @@ class Users:
                     reading.events.append((event.sequence, event.SerializeToString()))
             reading.ended = True
         except RpcFailed as failure:
-            if not failure.unavailable:
+            if not failure.resumable:
                 raise
             await trio.sleep(_AGAIN_S)
 
@@ -137,7 +137,7 @@ async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
         try:
             return await ask()
         except RpcFailed as failure:
-            if not failure.unavailable and failure.retry_after_s is None:
+            if not failure.resumable:
                 raise
             await trio.sleep(_AGAIN_S)
 
