@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import trio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -56,3 +57,19 @@ def test_a_thousand_calls_with_large_scripts_are_many_pages() -> None:
 def test_a_page_of_small_items_is_as_long_as_was_asked() -> None:
     """It is read in steps; nobody sees them."""
     assert [len(page) for page in listed([300] * 1_500, 1_000)] == [1_000, 500]
+
+
+def test_a_list_is_not_searched_to_its_end_for_one_page() -> None:
+    """Where the store finds little in the part that it looks at, the page has as little."""
+    asked: list[str] = []
+
+    async def ask(cursor: str, limit: int) -> tuple[list[Call], str]:
+        await trio.lowlevel.checkpoint()
+        asked.append(cursor)
+        return [Call()], "further on"
+
+    async def read() -> tuple[list[Call], str]:
+        return await page_that_fits(ask, "", 1_000)
+
+    assert run_virtual(read) == ([Call()], "further on")
+    assert asked == [""]

@@ -160,7 +160,8 @@ class FakeService(service.BatchCallsServiceServicer):
         left = _leaving(context)
         final = batch.status
         batch.status = batch_pb2.BATCH_STATUS_RUNNING
-        yield messages.WatchBatchResponse(batch=batch)
+        for _ in range(3):  # the second and the third are heartbeats
+            yield messages.WatchBatchResponse(batch=batch)
         if batch.batch_id == "batch_flaky":
             self._watch_breaks = not self._watch_breaks
             if not self._watch_breaks:

@@ -38,7 +38,9 @@ async def page_that_fits(ask: Ask[Item], cursor: str, limit: int) -> tuple[list[
         items += found
         room -= sum(item.ByteSize() for item in found)
         cursor = following
-        if not cursor or len(items) == limit:
+        # Fewer than a step are what was left to ask for, what fitted, or all that the store found
+        # in the part of a long list that it looks at for one page.
+        if not cursor or len(items) == limit or len(found) < _STEP:
             return items, cursor
 
 

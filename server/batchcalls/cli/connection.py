@@ -154,8 +154,11 @@ class Connection:
         interval = Duration()
         interval.FromMilliseconds(round(interval_s * 1_000))
         request = messages.WatchBatchRequest(batch_id=batch_id, min_interval=interval)
+        seen: Batch | None = None
         for response in self._stream(lambda: self._stub.WatchBatch(request), patience):
-            yield response.batch
+            if response.batch != seen:  # else it is a heartbeat
+                yield response.batch
+            seen = response.batch
 
     def follow(
         self,

@@ -149,11 +149,15 @@ class Client:
         answered and is then gone is waited for, until the caller cancels.
         """
         request = messages.WatchBatchRequest(batch_id=batch_id)
-        return self._stream(
-            lambda: self._stub.WatchBatch(request),
-            lambda response: (response.batch,),
-            resume=resume,
-        )
+        seen: Batch | None = None
+
+        def unpack(response: messages.WatchBatchResponse) -> Iterable[Batch]:
+            nonlocal seen
+            is_heartbeat = response.batch == seen
+            seen = response.batch
+            return () if is_heartbeat else (response.batch,)
+
+        return self._stream(lambda: self._stub.WatchBatch(request), unpack, resume=resume)
 
     def events(
         self,
