@@ -72,7 +72,7 @@ class Readers:
         while True:
             self.pool.committed([written()], (), ())
             clock.jump(late_s)
-            await trio.sleep(0.001)
+            await trio.sleep(0.01)
 
     async def _ask_again_and_again(self, number: int, cost_s: float) -> None:
         while True:
@@ -93,9 +93,9 @@ async def test_reads_take_little_of_a_processor_while_dialing_needs_it(
 ) -> None:
     """However many ask, and whatever it costs to answer them."""
     crowd = Readers()
-    await crowd.run([cost_s] * readers, for_s=60, late_s=0.03)
-    assert crowd.processor.used_s <= 1.1 * LEAST_SHARE * 60
-    assert crowd.processor.used_s >= 0.3 * LEAST_SHARE * 60
+    await crowd.run([cost_s] * readers, for_s=60, late_s=0.1)
+    assert crowd.processor.used_s <= 1.25 * LEAST_SHARE * 60
+    assert crowd.processor.used_s >= 0.05 * LEAST_SHARE * 60
 
 
 @pytest.mark.parametrize("cost_s", [0.005, 0.05])
@@ -107,7 +107,7 @@ async def test_reads_take_up_to_half_of_a_processor_that_dialing_leaves(
     await crowd.run([cost_s] * 20, for_s=60)
     assert crowd.pool.share == MOST_SHARE
     assert 0.4 * 60 <= crowd.processor.used_s <= 0.51 * 60
-    await crowd.run([cost_s] * 20, for_s=2, late_s=0.03)
+    await crowd.run([cost_s] * 20, for_s=2, late_s=0.1)
     assert crowd.pool.share <= 2 * LEAST_SHARE
 
 
@@ -127,7 +127,7 @@ async def test_reads_come_in_turn(autojump_clock: trio.testing.MockClock) -> Non
     """Each of many readers is answered as often as the others, also beside those who ask for
     more; nobody waits longer than all before it take."""
     crowd = Readers()
-    await crowd.run([0.001] * 100 + [0.02] * 50, for_s=900, late_s=0.03)
+    await crowd.run([0.001] * 100 + [0.02] * 50, for_s=900, late_s=0.1)
     fewest, most = min(crowd.answers.values()), max(crowd.answers.values())
     assert most - fewest <= LANES
     assert max(crowd.waits_s) <= 1.3 / LEAST_SHARE * sum([0.0015] * 100 + [0.0205] * 50)

@@ -417,6 +417,36 @@ def test_the_head_of_a_long_queue_is_read_along_its_indexes(store: SqlStore) -> 
         assert "ix_calls_queue" in plan[0]
 
 
+@pytest.mark.parametrize("order", RetryOrder)
+def test_a_refill_costs_the_same_however_many_retries_are_due(
+    store: SqlStore, order: RetryOrder
+) -> None:
+    """Counted in steps of the database: 20 times as many due retries, and as many that wait."""
+
+    def steps(retries: int) -> int:
+        due, later = (
+            [Place(CallStatus.RETRYING, priority, due_s, Outcome.BUSY) for priority in (0, 1)]
+            for due_s in (-2, 2)
+        )
+        key, _ = fill(store, (due + later) * retries)
+        counted = 0
+
+        def count_one() -> None:
+            nonlocal counted
+            counted += 1
+
+        def read(connection: Connection) -> None:
+            raw: Any = connection.connection.dbapi_connection
+            raw.set_progress_handler(count_one, 10)
+            queue.queue_head(connection, key, now_us=NOW_US, after=None, limit=9, order=order)
+            raw.set_progress_handler(None, 0)
+
+        store.read_latest(read)
+        return counted
+
+    assert steps(2_000) <= 1.1 * steps(100)
+
+
 def test_the_earliest_due_retry_is_found_over_all_running_batches() -> None:
     """The metric of lateness: 0 while no retry waits."""
     fresh, books = SqlStore.open("sqlite://"), Books()
