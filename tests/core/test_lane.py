@@ -176,6 +176,16 @@ def test_a_dialed_retry_doesnt_come_back_among_the_waiting() -> None:
     assert len(lane.waiting) == 0
 
 
+def test_a_read_of_calls_that_are_known_to_be_ready_gets_the_waiting_window_on() -> None:
+    """Else the same calls would be read again at once, and again, for as long as they are ready."""
+    lane = make_lane(window=1)
+    due = [retry(position, due_s=NOW) for position in range(2)]
+    lane.begin_refill()
+    lane.refill(due, due, ready_complete=False, waiting_complete=False)
+    assert (len(lane.ready), len(lane.waiting)) == (2, 0)
+    assert lane.waiting.bound == waiting_key(due[-1])
+
+
 def test_a_refill_asks_for_more_than_is_being_dialed() -> None:
     """Dialed calls may still be at the head of the store's queue: they come on top."""
     lane = make_lane()

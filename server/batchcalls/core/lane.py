@@ -241,11 +241,11 @@ class Lane:
             if call.due_time_us:
                 self.waiting.discard(waiting_key(call))
         self.ready.refill(fresh, complete=ready_complete)
-        later = [call for call in waiting if self._is_new(call)]
+        later = list(waiting)
         self.waiting.refill(later, complete=waiting_complete)
-
-    def _is_new(self, call: QueuedCall) -> bool:
-        return call.position not in self.dials and self.ready_key(call) not in self.ready
+        for call in later:
+            if call.position in self.dials or self.ready_key(call) in self.ready:
+                self.waiting.discard(waiting_key(call))
 
     def forget_queue(self) -> None:
         """Drop the windows; the store still has everything."""
