@@ -76,6 +76,7 @@ def test_an_empty_answer_is_no_knowledge() -> None:
 
 def test_progress_has_the_same_words_in_proto_and_code() -> None:
     """A value that one side lacks would have no way across."""
-    names = {f"CALL_PROGRESS_{word.name}" for word in Progress} | {"CALL_PROGRESS_UNSPECIFIED"}
+    words = set(Progress) - {Progress.ACCEPTED}  # a message of its own
+    names = {f"CALL_PROGRESS_{word.name}" for word in words} | {"CALL_PROGRESS_UNSPECIFIED"}
     assert names == set(messages.CallProgress.keys())
-    assert {PROGRESS_WORDS[value] for value in PROGRESS_VALUES.values()} == set(Progress)
+    assert {PROGRESS_WORDS[value] for value in PROGRESS_VALUES.values()} == words

@@ -194,8 +194,7 @@ class World:
 
     def _must_be_withdrawn(self, dial: Dial) -> bool:
         lane = dial.lane
-        is_down = lane.carrier.breaker.open_at(self.now)
-        return self.is_stopped or not lane.is_open or is_down
+        return self.is_stopped or not lane.is_open or lane.carrier.shut_at(self.now)
 
     def sleep(self, *, lateness_s: float = 0.0) -> None:
         """Sleep until the time of the latest plan, and plan again."""
@@ -322,6 +321,7 @@ class World:
 
     def throttle(self, dial: Dial, retry_after_s: float) -> None:
         self.dispatcher.carrier_throttled(dial, self.now, retry_after_s=retry_after_s)
+        self._note_recalls()
         self._free(dial)
         self._return(dial)
 

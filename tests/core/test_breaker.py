@@ -1,15 +1,22 @@
-"""The breaker: opens at a failure, sends one probe, closes when the carrier takes it."""
+"""The breaker: opens at a failure or some faults, sends a probe, closes when it is taken."""
 
 from __future__ import annotations
 
 import itertools
-import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchcalls.core.breaker import TRANSITIONS, Breaker, BreakerEvent, BreakerState
+from batchcalls.core.breaker import (
+    FAULTS_TO_OPEN,
+    MAX_BROKEN_FOR_S,
+    SILENCE_S,
+    TRANSITIONS,
+    Breaker,
+    BreakerEvent,
+    BreakerState,
+)
 
 CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
 NOW = 100.0
@@ -27,21 +34,28 @@ def breaker_in(state: BreakerState) -> Breaker:
 
 
 def tell(breaker: Breaker, event: BreakerEvent, now: float) -> None:
-    getattr(breaker, event.value)(now)
+    for _ in range(FAULTS_TO_OPEN if event is BreakerEvent.FAULT else 1):
+        getattr(breaker, event.value)(now)
 
 
 EXPECTED = {
     (CLOSED, BreakerEvent.DIALED): CLOSED,
+    (CLOSED, BreakerEvent.TAKEN): CLOSED,
     (CLOSED, BreakerEvent.SUCCESS): CLOSED,
     (CLOSED, BreakerEvent.FAILURE): OPEN,
+    (CLOSED, BreakerEvent.FAULT): OPEN,
     (CLOSED, BreakerEvent.ABANDONED): CLOSED,
     (OPEN, BreakerEvent.DIALED): HALF_OPEN,
+    (OPEN, BreakerEvent.TAKEN): OPEN,
     (OPEN, BreakerEvent.SUCCESS): OPEN,
     (OPEN, BreakerEvent.FAILURE): OPEN,
+    (OPEN, BreakerEvent.FAULT): OPEN,
     (OPEN, BreakerEvent.ABANDONED): OPEN,
     (HALF_OPEN, BreakerEvent.DIALED): None,
+    (HALF_OPEN, BreakerEvent.TAKEN): CLOSED,
     (HALF_OPEN, BreakerEvent.SUCCESS): CLOSED,
     (HALF_OPEN, BreakerEvent.FAILURE): OPEN,
+    (HALF_OPEN, BreakerEvent.FAULT): OPEN,
     (HALF_OPEN, BreakerEvent.ABANDONED): OPEN,
 }
 
@@ -63,7 +77,7 @@ def test_every_event_in_every_state(state: BreakerState, event: BreakerEvent) ->
 
 @pytest.mark.parametrize("state", BreakerState)
 @pytest.mark.parametrize(
-    "event", [BreakerEvent.SUCCESS, BreakerEvent.FAILURE, BreakerEvent.ABANDONED]
+    "event", [event for event in BreakerEvent if event is not BreakerEvent.DIALED]
 )
 def test_old_news_changes_nothing(state: BreakerState, event: BreakerEvent) -> None:
     """What is told of a dial from before the present state has no effect on the breaker."""
@@ -109,9 +123,9 @@ def test_late_failures_do_not_extend_an_open_breaker() -> None:
 
 
 def test_the_probe_goes_alone() -> None:
-    """While the probe is out nobody else dials, and it isn't known for how long."""
+    """While the probe is out, and little time has passed, nobody else dials."""
     breaker = breaker_in(HALF_OPEN)
-    assert breaker.earliest(NOW) == math.inf
+    assert breaker.earliest(NOW) == NOW - 10.0 + SILENCE_S
     assert not breaker.open_at(NOW)
     assert not breaker.closed
 
@@ -123,6 +137,57 @@ def test_only_the_probe_is_heard_in_the_half_open_state() -> None:
     assert breaker.state is HALF_OPEN
     breaker.success(NOW, dialed_at=NOW - 10.0)
     assert breaker.closed
+
+
+def test_a_probe_that_is_kept_for_long_without_a_word_is_taken() -> None:
+    """Some carriers tell nothing until the end: after a while others dial beside the probe."""
+    breaker = breaker_in(HALF_OPEN)
+    began = NOW - 10.0
+    with pytest.raises(AssertionError, match="allows no dial"):
+        breaker.dialed(began + SILENCE_S - 0.1)
+    breaker.dialed(began + SILENCE_S)
+    assert breaker.closed
+    breaker.fault(NOW + 60.0, dialed_at=began)
+    assert breaker.closed, "the late end of the probe is old news"
+
+
+def test_a_few_faults_in_a_row_open_it() -> None:
+    """One may be an accident; a result in between shows that it was."""
+    breaker = Breaker(open_for_s=5.0)
+    for _ in range(2):
+        for _ in range(FAULTS_TO_OPEN - 1):
+            assert not breaker.fault(NOW)
+        breaker.success(NOW)
+    for _ in range(FAULTS_TO_OPEN - 1):
+        assert not breaker.fault(NOW)
+    assert breaker.fault(NOW)
+    assert breaker.earliest(NOW) == NOW + 5.0
+
+
+def test_a_carrier_that_breaks_each_call_after_it_rang_is_not_trusted() -> None:
+    """Progress closes it; but until there is a result each fault opens it again, for longer."""
+    breaker, now, waits = Breaker(open_for_s=5.0), NOW, []
+    tell(breaker, BreakerEvent.FAULT, now)
+    for _ in range(3):
+        waits.append(breaker.earliest(now) - now)
+        now = breaker.earliest(now)
+        breaker.dialed(now)
+        breaker.taken(now + 1.0)
+        assert breaker.closed
+        now += 2.0
+        assert breaker.fault(now)
+    assert waits == [5.0, 10.0, 20.0]
+
+
+def test_a_broken_carrier_is_probed_less_often_than_one_that_is_down() -> None:
+    """Each of its probes costs a call."""
+    breaker, now = Breaker(open_for_s=5.0, max_open_for_s=60.0), NOW
+    tell(breaker, BreakerEvent.FAULT, now)
+    for _ in range(9):
+        now = breaker.earliest(now)
+        breaker.dialed(now)
+        breaker.fault(now)
+    assert breaker.earliest(now) == now + MAX_BROKEN_FOR_S
 
 
 def test_each_failed_probe_doubles_the_open_time_up_to_the_maximum() -> None:

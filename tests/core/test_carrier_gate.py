@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from batchcalls.core.breaker import Breaker
+from batchcalls.core.breaker import SILENCE_S, Breaker
 from batchcalls.core.carrier_gate import CarrierGate
+from batchcalls.core.throttle import MAX_REST_S
 
 DOWN_S = 5.0
 
@@ -52,8 +53,7 @@ def test_a_carrier_not_proven_up_gets_one_dial_at_a_time() -> None:
     assert down.prepare_at(20.0) == math.inf
     assert down.launch_at(20.0) == 20.0
     leave(down, 20.0)
-    assert down.prepare_at(20.0) == math.inf
-    assert down.launch_at(20.0) == math.inf
+    assert down.prepare_at(20.0) == down.launch_at(20.0) == 20.0 + SILENCE_S
 
 
 def test_a_probe_that_is_taken_lets_everybody_through() -> None:
@@ -84,6 +84,30 @@ def test_a_throttle_halves_the_rate_and_time_brings_it_back() -> None:
     assert 5.0 < paced.limit.pacer.rate < 10.0
     paced.prepare_at(32.0)
     assert paced.limit.pacer.rate == 10.0
+
+
+@pytest.mark.parametrize(("asked_s", "rest_s"), [(30.0, 30.0), (1e6, MAX_REST_S), (0.0, 0.0)])
+def test_a_carrier_gets_the_rest_that_it_asks_for(asked_s: float, rest_s: float) -> None:
+    """Nothing is prepared or leaves before, and a shorter wish doesn't shorten it."""
+    full = gate()
+    full.throttled(10.0, retry_after_s=asked_s)
+    full.throttled(10.0, retry_after_s=0.0)
+    assert full.shut_at(10.0) == (rest_s > 0.0)
+    assert full.prepare_at(10.0) == full.launch_at(10.0) == 10.0 + rest_s
+    assert not full.shut_at(10.0 + rest_s)
+
+
+def test_a_call_that_is_refused_again_while_others_are_taken_slows_nobody_down() -> None:
+    """It is about its number; where nobody was taken in between, the carrier itself is full."""
+    one = gate(rate=10.0)
+    one.throttled(10.0, retry_after_s=5.0, again=True)
+    assert one.launch_at(10.0) == 10.0
+    one.throttled(10.0, retry_after_s=5.0)
+    one.throttled(20.0, retry_after_s=5.0, again=True)
+    assert one.launch_at(20.0) == 25.0
+    one.took()
+    one.throttled(30.0, retry_after_s=5.0, again=True)
+    assert one.launch_at(30.0) == 30.0
 
 
 def test_the_rate_comes_back_for_dials_that_are_prepared_already() -> None:

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from batchcalls.core.breaker import SILENCE_S
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.dispatch import PLAN_SIZE, Dispatcher
 from batchcalls.core.lane import Dial, Lane
@@ -209,6 +210,40 @@ def test_a_probe_that_ends_anyhow_never_blocks_its_carrier(news: str) -> None:
     world.check_all_done()
 
 
+def test_a_probe_that_neither_rings_nor_ends_keeps_nobody_back_for_long() -> None:
+    """A carrier that tells nothing has taken its probe when it has kept it for a while."""
+    world = saturated(huge(calls=9), slots=0, carriers=(LimitSetup(slots=4),))
+    world.gates[0].breaker.failure(world.now)
+    dial_all(world)
+    world.sleep()
+    dial_all(world)
+    began = world.now
+    assert len(world.up) == 1
+    world.sleep()
+    assert world.now == began + SILENCE_S
+    dial_all(world)
+    assert len(world.up) == 4
+
+
+def test_what_is_prepared_is_withdrawn_while_the_carrier_rests() -> None:
+    """It asked for 30 s: until then no dial leaves, and its slots are for others."""
+    world = saturated(LaneSetup(concurrency=9, rate=20.0, priorities=(0,) * 9), slots=0)
+    world.turn()
+    world.commit()
+    world.turn()
+    waiting, began = len(world.durable), world.now
+    world.throttle(world.up[0], 30.0)
+    assert waiting
+    assert len(world.turn().withdraw) == waiting
+    dialed = len(world.dialed)
+    while world.now < began + 30.0:
+        assert len(world.dialed) == dialed
+        dial_all(world)
+        world.sleep()
+    dial_all(world)
+    assert len(world.dialed) > dialed
+
+
 def test_old_news_dont_disturb_a_probe() -> None:
     """A call from before the carrier went down may end as it likes: the probe alone decides."""
     world = saturated(huge(calls=9), slots=0, carriers=(LimitSetup(slots=2),))
@@ -221,7 +256,7 @@ def test_old_news_dont_disturb_a_probe() -> None:
     world.sleep()
     dial_all(world)
     [probe] = world.up
-    assert world.turn().wake_at == math.inf
+    assert world.turn().wake_at == world.now + SILENCE_S
     world.dispatcher.carrier_up(probe, world.now)
     assert world.turn().prepare
 

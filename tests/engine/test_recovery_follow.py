@@ -10,12 +10,14 @@ from trio.testing import MockClock
 
 from batchcalls.carriers.base import (
     CallResult,
+    CarrierLimits,
     CarrierThrottled,
     CarrierUnavailable,
     NotKnown,
     OutboundCall,
     Progress,
 )
+from batchcalls.core.carrier_gate import QUESTIONS_PER_S
 from batchcalls.core.model import BatchStatus, Outcome
 from batchcalls.engine.dialer import LETTING_GO_S, Timing
 from tests.engine.knowing import REACHED, UP_FOR_EVER, knowing, lose
@@ -74,6 +76,52 @@ async def test_a_carrier_that_cannot_say_is_asked_less_and_less_often(
             await trio.sleep(3_600)
             assert (engine.dispatcher.server.in_use, carrier.dialed) == (1, [])
         assert 100 < len(carrier.followed) < 140
+
+
+@pytest.mark.parametrize(("rate", "most"), [(10.0, 10), (0.0, QUESTIONS_PER_S)])
+async def test_a_carrier_is_asked_within_its_own_pace(
+    autojump_clock: MockClock, rate: float, most: float
+) -> None:
+    """Of 400 calls each is asked about, in no second more than the carrier takes dials."""
+    asked: list[float] = []
+
+    async def follow(attempt_id: str, report: Report) -> CallResult:
+        asked.append(trio.current_time())
+        await trio.sleep(1)
+        return REACHED
+
+    with World() as world:
+        await lose(world, spec(concurrency=400), people(450), after_s=5)
+        limits = CarrierLimits(calls_per_second=rate)
+        carrier = ScriptedCarrier(simulator().place_call, follow=follow, limits=limits)
+        world.carriers = {"simulator": carrier}
+        async with world.life():
+            await world.observer.final()
+        check_settled(world)
+    assert len(asked) == 400
+    left = sorted(asked + (carrier.dialed_at if rate else []))
+    windows = zip(left, left[int(most) :], strict=False)
+    assert all(after - before >= 1 - 1e-6 for before, after in windows)
+
+
+async def test_a_carrier_that_wants_to_be_asked_later_is_asked_later(
+    autojump_clock: MockClock,
+) -> None:
+    """ "No room now, again in 20 s": the question comes then."""
+    asked: list[float] = []
+
+    async def follow(attempt_id: str, report: Report) -> CallResult:
+        asked.append(trio.current_time())
+        if len(asked) == 1:
+            raise CarrierThrottled(retry_after_s=20)
+        return REACHED
+
+    with World() as world:
+        await lose(world, spec(), people(1), after_s=5)
+        world.carriers = {"simulator": ScriptedCarrier(simulator().place_call, follow=follow)}
+        async with world.life():
+            await world.observer.final()
+    assert asked[1] - asked[0] == pytest.approx(20, abs=0.1)
 
 
 async def test_a_call_that_is_still_up_holds_its_slot(autojump_clock: MockClock) -> None:

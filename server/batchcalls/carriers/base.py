@@ -46,8 +46,9 @@ class NumberPolicy(StrEnum):
 
 
 class Progress(StrEnum):
-    """What a carrier reports while a call is under way."""
+    """What a carrier reports while a call is under way; ``ACCEPTED``: it has taken the call."""
 
+    ACCEPTED = "accepted"
     RINGING = "ringing"
     ANSWERED = "answered"
 

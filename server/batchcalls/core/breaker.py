@@ -1,12 +1,20 @@
-"""Stops dialing a carrier that is down, and finds out when it is up again.
+"""Stops dialing a carrier that is down or broken, and finds out when it works again.
 
 A breaker is told how dials went and says when the next may go. It doesn't dial, wait or
 read a clock.
 
 One failure opens it: a carrier that can't be reached costs its calls no attempt, so
-nothing is gained by asking again at once. Open means that nobody dials for a while. Then
-one dial, the *probe*, goes ahead alone (half open): if the carrier takes it, the breaker
-closes; if not, it opens again for twice as long, up to a maximum.
+nothing is gained by asking again at once. A *fault* is a dial of which the carrier can't
+say what became. It costs its call an attempt, and often the call, so a carrier that breaks
+every dial would burn a list; but one fault may be an accident. ``FAULTS_TO_OPEN`` of them
+without a result in between open the breaker.
+
+Open means that nobody dials for a while. Then one dial, the *probe*, goes ahead alone (half
+open). The breaker closes when the carrier takes it: by a word of its progress, by a result,
+or by keeping it for ``SILENCE_S`` without any word, for some carriers tell none. If it isn't
+taken, the breaker opens again for twice as long, up to a maximum, which is longer where each
+probe costs a call. Only a result makes the open time short again, and the faults forgotten: a
+carrier may break each call after it rang.
 
 News may be old. A dial can fail long after it began, by when others have found out more.
 So what is told of a dial that began before the breaker came into its present state
@@ -23,6 +31,16 @@ import math
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
+
+FAULTS_TO_OPEN: Final = 5
+"""So many faults in a row are no accident."""
+
+SILENCE_S: Final = 30.0
+"""A carrier that keeps its probe for so long has taken it: who refuses is quicker."""
+
+MAX_BROKEN_FOR_S: Final = 300.0
+"""The longest open time after a fault: a carrier that stays broken costs 12 calls an hour."""
 
 
 class BreakerState(StrEnum):
@@ -34,29 +52,37 @@ class BreakerState(StrEnum):
 
 
 class BreakerEvent(StrEnum):
-    """What a breaker is told."""
+    """What a breaker is told; ``FAULT``: the last of too many in a row."""
 
     DIALED = "dialed"
+    TAKEN = "taken"
     SUCCESS = "success"
     FAILURE = "failure"
+    FAULT = "fault"
     ABANDONED = "abandoned"
 
 
 _CLOSED, _OPEN, _HALF_OPEN = BreakerState
-_DIALED, _SUCCESS, _FAILURE, _ABANDONED = BreakerEvent
+_DIALED, _TAKEN, _SUCCESS, _FAILURE, _FAULT, _ABANDONED = BreakerEvent
 
 TRANSITIONS: Mapping[tuple[BreakerState, BreakerEvent], BreakerState] = MappingProxyType(
     {
         (_CLOSED, _DIALED): _CLOSED,
+        (_CLOSED, _TAKEN): _CLOSED,
         (_CLOSED, _SUCCESS): _CLOSED,
         (_CLOSED, _FAILURE): _OPEN,
+        (_CLOSED, _FAULT): _OPEN,
         (_CLOSED, _ABANDONED): _CLOSED,
         (_OPEN, _DIALED): _HALF_OPEN,
+        (_OPEN, _TAKEN): _OPEN,
         (_OPEN, _SUCCESS): _OPEN,
         (_OPEN, _FAILURE): _OPEN,
+        (_OPEN, _FAULT): _OPEN,
         (_OPEN, _ABANDONED): _OPEN,
+        (_HALF_OPEN, _TAKEN): _CLOSED,
         (_HALF_OPEN, _SUCCESS): _CLOSED,
         (_HALF_OPEN, _FAILURE): _OPEN,
+        (_HALF_OPEN, _FAULT): _OPEN,
         (_HALF_OPEN, _ABANDONED): _OPEN,
     }
 )
@@ -66,7 +92,7 @@ class Breaker:
     """The circuit breaker of one carrier; a new one is closed.
 
     It opens for ``open_for_s`` seconds (default 5), twice as long after each failed probe,
-    but never longer than ``max_open_for_s`` (default 60).
+    but never longer than ``max_open_for_s`` (default 60), or ``MAX_BROKEN_FOR_S`` after a fault.
 
     ``dialed_at`` is the ``now`` that ``dialed`` was given for the dial that is told of; by
     default it began at this moment.
@@ -77,6 +103,7 @@ class Breaker:
         self._first_open_for_s = open_for_s
         self._max_open_for_s = max_open_for_s
         self._open_for_s = open_for_s
+        self._faults = 0
         self._open_until = -math.inf
         self._since = -math.inf
         self._state = BreakerState.CLOSED
@@ -91,6 +118,11 @@ class Breaker:
         """Whether dials may go freely, as far as is known."""
         return self._state is BreakerState.CLOSED
 
+    @property
+    def untroubled(self) -> bool:
+        """Whether a result is no news: the carrier works, and always has lately."""
+        return self.closed and not self._faults and self._open_for_s == self._first_open_for_s
+
     def open_at(self, now: float) -> bool:
         """Whether not even a probe may go yet: the carrier was down shortly before ``now``."""
         return self._state is BreakerState.OPEN and now < self._open_until
@@ -98,7 +130,7 @@ class Breaker:
     def earliest(self, now: float) -> float:
         """The first moment, not before ``now``, at which a dial may go.
 
-        Infinity while a probe is out: what becomes of it is told first.
+        While a probe is out, what becomes of it may be told before.
         """
         match self._state:
             case BreakerState.CLOSED:
@@ -106,27 +138,56 @@ class Breaker:
             case BreakerState.OPEN:
                 return max(now, self._open_until)
             case BreakerState.HALF_OPEN:
-                return math.inf
+                return max(now, self._since + SILENCE_S)
 
     def dialed(self, now: float) -> None:
-        """A dial goes, which ``earliest`` must allow; on an open breaker it is the probe."""
+        """A dial goes, which ``earliest`` must allow; on an open breaker it is the probe.
+
+        Beside a probe that has been out for long, it goes since the carrier has taken that one.
+        """
         assert self.earliest(now) <= now, f"{self!r} allows no dial at {now}"
+        if self._state is BreakerState.HALF_OPEN:
+            self.taken(now)
         self._enter(TRANSITIONS[self._state, _DIALED], now)
 
+    def taken(self, now: float, *, dialed_at: float | None = None) -> None:
+        """The carrier took a dial: it said that the phone rings, or that there is no room now."""
+        if not self._is_old(now if dialed_at is None else dialed_at):
+            self._enter(TRANSITIONS[self._state, _TAKEN], now)
+
     def success(self, now: float, *, dialed_at: float | None = None) -> None:
-        """The carrier took a dial: it rings, or it ended in a result of any kind."""
+        """A dial ended in a result of any kind."""
         if self._is_old(now if dialed_at is None else dialed_at):
             return
-        if self._enter(TRANSITIONS[self._state, _SUCCESS], now):
+        self._enter(TRANSITIONS[self._state, _SUCCESS], now)
+        if self._state is BreakerState.CLOSED:
+            self._faults = 0
             self._open_for_s = self._first_open_for_s
 
-    def failure(self, now: float, *, dialed_at: float | None = None) -> None:
-        """The carrier couldn't be reached or was down (``CarrierUnavailable``)."""
+    def failure(self, now: float, *, dialed_at: float | None = None) -> bool:
+        """The carrier couldn't be reached or was down; True if that opened the breaker."""
         if self._is_old(now if dialed_at is None else dialed_at):
-            return
-        if self._enter(TRANSITIONS[self._state, _FAILURE], now):
-            self._open_until = now + self._open_for_s
-            self._open_for_s = min(2.0 * self._open_for_s, self._max_open_for_s)
+            return False
+        return self._open(_FAILURE, now, longest_s=self._max_open_for_s)
+
+    def fault(self, now: float, *, dialed_at: float | None = None) -> bool:
+        """A dial ended, and the carrier can't say how: too many in a row open the breaker.
+
+        Once they did, each fault does, until there is a result. True if this one opened it.
+        """
+        if self._is_old(now if dialed_at is None else dialed_at):
+            return False
+        self._faults += 1
+        if self._faults < FAULTS_TO_OPEN and self._state is not BreakerState.HALF_OPEN:
+            return False
+        return self._open(_FAULT, now, longest_s=MAX_BROKEN_FOR_S)
+
+    def _open(self, event: BreakerEvent, now: float, *, longest_s: float) -> bool:
+        if not self._enter(TRANSITIONS[self._state, event], now):
+            return False
+        self._open_until = now + min(self._open_for_s, longest_s)
+        self._open_for_s = min(2.0 * self._open_for_s, longest_s)
+        return True
 
     def abandoned(self, now: float, *, dialed_at: float | None = None) -> None:
         """A dial ended and tells nothing of the carrier; if it was the probe, another may go."""

@@ -1,17 +1,27 @@
 """What stands between the dispatcher and one carrier: its limit, its health, its mood.
 
 The limit is the carrier's contract. The breaker opens when the carrier is down and lets a
-single probe through after a while. The adaptive rate slows down when the carrier throttles
-and recovers step by step. Calls wait behind the gate; none of this costs them an attempt.
+single probe through after a while. When the carrier throttles, it gets the rest that it asks
+for; then the adaptive rate begins low and recovers step by step. Calls wait behind the gate;
+none of this costs them an attempt.
+
+"No room" may mean the carrier, or only the number that was dialed; nobody can tell by the word.
+So it is taken for the carrier the first time. When the same call is refused again, while others
+were taken, it is about that call alone: others don't slow down for it.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from batchcalls.core.breaker import Breaker
 from batchcalls.core.limits import Limit
-from batchcalls.core.throttle import AdaptiveRate
+from batchcalls.core.pacing import Pacer
+from batchcalls.core.throttle import MAX_REST_S, AdaptiveRate
+
+QUESTIONS_PER_S: Final = 50.0
+"""How often a carrier is asked about calls of an earlier process that has no pace of its own."""
 
 
 class CarrierGate:
@@ -29,6 +39,9 @@ class CarrierGate:
         self.limit = Limit(name, slots=slots, rate=rate)
         self.breaker = breaker or Breaker()
         self._rate = AdaptiveRate(rate)
+        self._questions = Pacer(QUESTIONS_PER_S)
+        self._rests_until = -math.inf
+        self._has_room = True
 
     def __repr__(self) -> str:
         return f"<CarrierGate {self.limit!r} {self.breaker!r} {self._rate!r}>"
@@ -38,22 +51,50 @@ class CarrierGate:
         self._adapt(now)
         if not self.breaker.closed and self.limit.prepared:
             return math.inf
-        return max(self.limit.prepare_at(now), self.breaker.earliest(now))
+        return max(self.limit.prepare_at(now), self._earliest(now))
 
     def launch_at(self, now: float) -> float:
         """The first moment at which a prepared dial may leave, its limit aside."""
         self._adapt(now)
-        return self.breaker.earliest(now)
+        return self._earliest(now)
+
+    def shut_at(self, now: float) -> bool:
+        """Whether nothing may leave: the carrier is down, or rests."""
+        return now < self._rests_until or self.breaker.open_at(now)
 
     def launch(self, now: float) -> None:
         """A prepared dial leaves; its limit is told apart."""
         self.breaker.dialed(now)
 
-    def throttled(self, now: float, *, retry_after_s: float) -> None:
-        """The carrier had no room for a dial."""
+    def ask_at(self, now: float) -> float:
+        """The first moment to ask the carrier about a call: a question takes a dial's turn."""
+        self._adapt(now)
+        return max(self._rests_until, self._pacer_of_questions.earliest(now))
+
+    def ask(self, now: float) -> None:
+        """A question leaves, which ``ask_at`` must allow."""
+        self._pacer_of_questions.start(now)
+
+    @property
+    def _pacer_of_questions(self) -> Pacer:
+        return self.limit.pacer if self.limit.pacer.rate else self._questions
+
+    def took(self) -> None:
+        """The carrier took a dial."""
+        self._has_room = True
+
+    def throttled(self, now: float, *, retry_after_s: float, again: bool = False) -> None:
+        """The carrier had no room for a dial; ``again``: nor for the same call before."""
+        if again and self._has_room:
+            return
+        self._has_room = False
+        self._rests_until = max(self._rests_until, now + min(retry_after_s, MAX_REST_S))
         observed_rate = self.limit.pacer.observed_rate(now)
         self._rate.throttled(now, observed_rate=observed_rate, retry_after_s=retry_after_s)
         self._adapt(now)
+
+    def _earliest(self, now: float) -> float:
+        return max(self._rests_until, self.breaker.earliest(now))
 
     def _adapt(self, now: float) -> None:
         allowed = self._rate.allowed(now)

@@ -262,23 +262,47 @@ class Dispatcher:
             )
             self._enqueue(lane)
 
-    def carrier_up(self, dial: Dial, now: float) -> None:
-        """The carrier took a dial."""
+    def carrier_took(self, dial: Dial, now: float) -> bool:
+        """The carrier took a dial: it told of its progress. True if others may go since."""
         gate = dial.lane.carrier
-        if not gate.breaker.closed:
+        gate.took()
+        if gate.breaker.closed:
+            return False
+        gate.breaker.taken(now, dialed_at=dial.launched_at)
+        self._reconsider(gate, now)
+        return gate.breaker.closed
+
+    def carrier_up(self, dial: Dial, now: float) -> None:
+        """A dial ended in a result of any kind."""
+        gate = dial.lane.carrier
+        gate.took()
+        if not gate.breaker.untroubled:
             gate.breaker.success(now, dialed_at=dial.launched_at)
             self._reconsider(gate, now)
 
-    def carrier_down(self, dial: Dial, now: float) -> None:
-        """The carrier couldn't be reached; dials that are prepared for it will be withdrawn."""
+    def carrier_broken(self, dial: Dial, now: float) -> bool:
+        """The carrier can't say what became of a dial; True if that shuts its gate."""
         gate = dial.lane.carrier
-        gate.breaker.failure(now, dialed_at=dial.launched_at)
+        has_opened = gate.breaker.fault(now, dialed_at=dial.launched_at)
         self._reconsider(gate, now)
+        return has_opened
+
+    def carrier_down(self, dial: Dial, now: float) -> bool:
+        """The carrier couldn't be reached; True if that shuts its gate.
+
+        Dials that are prepared for it will be withdrawn.
+        """
+        gate = dial.lane.carrier
+        has_opened = gate.breaker.failure(now, dialed_at=dial.launched_at)
+        self._reconsider(gate, now)
+        return has_opened
 
     def carrier_throttled(self, dial: Dial, now: float, *, retry_after_s: float) -> None:
-        """The carrier had no room."""
-        dial.lane.carrier.throttled(now, retry_after_s=retry_after_s)
-        self.carrier_up(dial, now)
+        """The carrier had no room; until ``retry_after_s`` it gets no dial."""
+        gate, call = dial.lane.carrier, dial.call
+        gate.throttled(now, retry_after_s=retry_after_s, again=call.dials > call.attempts)
+        gate.breaker.taken(now, dialed_at=dial.launched_at)
+        self._reconsider(gate, now)
 
     # The decision
 
@@ -339,7 +363,7 @@ class Dispatcher:
 
     def _may_leave(self, lane: Lane, now: float) -> bool:
         """Whether what is prepared may still be dialed."""
-        return lane.is_open and not self._stopped and not lane.carrier.breaker.open_at(now)
+        return lane.is_open and not self._stopped and not lane.carrier.shut_at(now)
 
     def _recall(self, lane: Lane) -> None:
         """Take back what is prepared but not launched; the next plan says so."""
@@ -440,7 +464,7 @@ class Dispatcher:
         for lane in self.lanes.values():
             if lane.carrier is not gate or not lane.launchable:
                 continue
-            if gate.breaker.open_at(now):
+            if gate.shut_at(now):
                 self._recall(lane)
             else:
                 self._arm_launch(lane, now)

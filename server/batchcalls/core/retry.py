@@ -8,13 +8,23 @@ The delay before attempt n+1 is delay × multiplier to the power n-1, never more
 ``max_delay_s``. Jitter multiplies that by a factor drawn evenly from 1-jitter to
 1+jitter, so that the calls which met one outage don't all come back at one moment. The
 cap holds after the jitter too.
+
+A call that its carrier had no room for made no attempt: it waits as long as the carrier asked,
+and at least ``REFUSED_DELAY_S``, twice as long after each refusal. A number for which there is
+never room costs a dial now and then, and never ends by itself.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from batchcalls.core.model import CallStatus, Outcome, RetryConfig
+
+REFUSED_DELAY_S: Final = 1.0
+"""How long a call that was refused waits at least, the first time."""
+
+MAX_REFUSED_DELAY_S: Final = 300.0
+"""How long it waits in the end, unless the carrier asks for more."""
 
 
 class Retry(NamedTuple):
@@ -71,6 +81,16 @@ def next_delay_s(config: RetryConfig, attempts: int, draw: float) -> float:
     delay_s = min(_backed_off_s(config, attempts), config.max_delay_s)
     factor = 1.0 - config.jitter + 2.0 * config.jitter * draw
     return min(delay_s * factor, config.max_delay_s)
+
+
+def refused_delay_s(refusals: int, asked_s: float) -> float:
+    """The seconds before a call is dialed again that was refused ``refusals`` times (from 1).
+
+    ``asked_s`` is what the carrier asked for, 0 or more.
+    """
+    assert refusals >= 1, f"refusals are counted from 1, not {refusals}"
+    doublings = min(refusals - 1, 32)  # beyond the longest delay, and no overflow
+    return max(asked_s, min(REFUSED_DELAY_S * 2.0**doublings, MAX_REFUSED_DELAY_S))
 
 
 def _backed_off_s(config: RetryConfig, attempts: int) -> float:

@@ -26,8 +26,8 @@ INCREASE_PER_S = 0.05
 """The growth per second, as a share of the reference."""
 
 
-MAX_REST_S = 60.0
-"""The longest rest before the growth, in seconds, whatever the carrier asks for."""
+MAX_REST_S = 300.0
+"""The longest rest of a carrier, in seconds, whatever it asks for: then it is asked again."""
 
 
 class AdaptiveRate:

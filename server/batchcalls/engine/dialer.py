@@ -32,6 +32,7 @@ from batchcalls.carriers.base import (
 from batchcalls.carriers.border import CarrierFault
 from batchcalls.clock import MICROSECONDS, Clock
 from batchcalls.core import retry
+from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.changes import (
     CallAnswered,
     CallEnded,
@@ -65,6 +66,14 @@ class Timing:
 
 
 DEFAULT_TIMING = Timing()
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """The carrier refused a dial, and no phone rang; the call waits ``wait_s`` seconds."""
+
+    detail: str
+    wait_s: float = 0.0
 
 
 class Dialer:
@@ -141,6 +150,8 @@ class Dialer:
         if result is None:
             del self._up[dial]
             self.withdraw(dial)
+        elif isinstance(result, _Refused):
+            self._refused(dial, result)
         else:
             self.end(dial, result)
 
@@ -169,8 +180,6 @@ class Dialer:
         now = self._clock.now()
         self._dispatcher.line_free(dial, now)
         assert dial.attempt is not None
-        if result.outcome is Outcome.THROTTLED:
-            self._undialed.add(dial.attempt)
         attempt = replace(
             dial.attempt,
             outcome=result.outcome,
@@ -179,23 +188,41 @@ class Dialer:
             detail=result.detail,
             end_time_us=self._clock.now_us(),
         )
-        self._record(dial, attempt)
+        self._record(self._consequence(dial, attempt, result.outcome))
 
     def withdraw(self, dial: Dial) -> None:
         """Give back a call whose dial never left; its slots are free already."""
+        self._give_back(dial, _WITHDRAWN)
+
+    def _refused(self, dial: Dial, refusal: _Refused) -> None:
+        """Give back a call that the carrier refused, and its slots."""
+        if self._up.pop(dial, None) is None:
+            return
+        assert dial.attempt is not None
+        self._dispatcher.line_free(dial, self._clock.now())
+        self._undialed.add(dial.attempt)
+        self._give_back(dial, refusal)
+
+    def _give_back(self, dial: Dial, refusal: _Refused) -> None:
         assert dial.attempt is not None
         now_us = self._clock.now_us()
+        attempt = replace(
+            dial.attempt,
+            outcome=Outcome.THROTTLED,
+            detail=refusal.detail,
+            end_time_us=now_us,
+        )
         self._record(
-            dial,
-            replace(
-                dial.attempt,
-                outcome=Outcome.THROTTLED,
-                detail="withdrawn before it was dialed",
-                end_time_us=now_us,
-            ),
+            CallReturned(
+                batch_id=dial.lane.batch_id,
+                time_us=now_us,
+                position=dial.call.position,
+                attempt=attempt,
+                due_time_us=now_us + round(refusal.wait_s * MICROSECONDS) if refusal.wait_s else 0,
+            )
         )
 
-    async def _place(self, dial: Dial) -> CallResult | None:
+    async def _place(self, dial: Dial) -> CallResult | _Refused | None:
         """Place the call, and take the carrier at its word as far as the border lets it through.
 
         None if it was called off: no phone rang.
@@ -214,20 +241,22 @@ class Dialer:
             self._dispatcher.carrier_throttled(
                 dial, self._clock.now(), retry_after_s=error.retry_after_s
             )
-            return CallResult(outcome=Outcome.THROTTLED, detail=str(error))
+            refusals = dial.call.dials - dial.call.attempts + 1
+            return _Refused(str(error), retry.refused_delay_s(refusals, error.retry_after_s))
         except CarrierUnavailable as error:
-            self._dispatcher.carrier_down(dial, self._clock.now())
-            return CallResult(outcome=Outcome.THROTTLED, detail=str(error))
+            if self._dispatcher.carrier_down(dial, self._clock.now()):
+                self._log_shut(dial.lane.carrier)
+            return _Refused(str(error))
         except CarrierFault as error:
+            if self._dispatcher.carrier_broken(dial, self._clock.now()):
+                self._log_shut(dial.lane.carrier)
             return CallResult(outcome=Outcome.UNKNOWN, detail=str(error))
-        self._carrier_is_up(dial)
+        self._dispatcher.carrier_up(dial, self._clock.now())
         return result
 
-    def _carrier_is_up(self, dial: Dial) -> None:
-        """A carrier that was down may have taken its probe: others may go now."""
-        if not dial.lane.carrier.breaker.closed:
-            self._dispatcher.carrier_up(dial, self._clock.now())
-            self._bell.ring()
+    def _log_shut(self, gate: CarrierGate) -> None:
+        now = self._clock.now()
+        log.warning("carrier_shut", carrier=gate.name, for_s=gate.breaker.earliest(now) - now)
 
     def _read(self, dial: Dial, carrier: Carrier) -> OutboundCall | None:
         """The call as it is stored; None where that can't be read, which costs it alone."""
@@ -261,7 +290,8 @@ class Dialer:
         attempt = dial.attempt
         if attempt is None or dial not in self._up:
             return
-        self._carrier_is_up(dial)
+        if self._dispatcher.carrier_took(dial, self._clock.now()):
+            self._bell.ring()
         now_us = self._clock.now_us()
         if progress is Progress.RINGING and not attempt.ring_time_us:
             dial.attempt = replace(attempt, ring_time_us=now_us)
@@ -276,19 +306,14 @@ class Dialer:
                 )
             )
 
-    def _record(self, dial: Dial, attempt: Attempt) -> None:
-        """Tell the journal what becomes of the call after that attempt."""
-        assert attempt.outcome is not None
-        self._journal.record(self._consequence(dial, attempt, attempt.outcome))
+    def _record(self, change: Change) -> None:
+        """Tell the journal what becomes of a call that isn't up any more."""
+        self._journal.record(change)
         self.given_back()
         self._bell.ring()
 
     def _consequence(self, dial: Dial, attempt: Attempt, outcome: Outcome) -> Change:
         batch_id, position, time_us = dial.lane.batch_id, dial.call.position, attempt.end_time_us
-        if outcome is Outcome.THROTTLED:
-            return CallReturned(
-                batch_id=batch_id, time_us=time_us, position=position, attempt=attempt
-            )
         config = dial.lane.settings.retry
         decision = retry.decide(config, outcome, attempt.number, self._random.random())
         if isinstance(decision, retry.Over):
@@ -318,6 +343,8 @@ def hung_up(dial: Dial, *, overlong: bool) -> CallResult:
         detail="hung up at the longest duration of a call",
     )
 
+
+_WITHDRAWN: Final = _Refused("withdrawn before it was dialed")
 
 _HELD: Final = CallResult(
     outcome=Outcome.UNKNOWN, detail="the carrier didn't end the call when it was told to"

@@ -6,6 +6,9 @@ follow it to its end, which is its outcome. (What stands on the board of the und
 left; it waits again at once.) While a carrier can't say, it is asked again; the
 attempt ends unknown only when the carrier doesn't know it, for good, unless the batch names
 unknown among the outcomes to retry. Nobody is rung again on a guess.
+
+A thousand calls may have been up. Each question takes a turn of the carrier's pace, as a dial
+does; a hang-up doesn't, since the time for it is short.
 """
 
 from __future__ import annotations
@@ -17,8 +20,15 @@ from typing import Final, TypeVar
 import structlog
 import trio
 
-from batchcalls.carriers.base import CallResult, Carrier, CarrierError, NotKnown
+from batchcalls.carriers.base import (
+    CallResult,
+    Carrier,
+    CarrierError,
+    CarrierThrottled,
+    NotKnown,
+)
 from batchcalls.clock import Clock
+from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.dispatch import Dispatcher
 from batchcalls.core.lane import Dial, Lane
 from batchcalls.core.lifecycle import DialState
@@ -66,6 +76,7 @@ class Recovery:
         self._clock = clock
         self._timing = timing
         self._undialed = undialed
+        self._asking = {name: trio.StrictFIFOLock() for name in carriers}
 
     def adopt(self, lane: Lane, found: Sequence[OpenCall]) -> list[Dial]:
         """Account for the open calls of a lane; returns those that may be up, to be settled.
@@ -96,7 +107,7 @@ class Recovery:
         with self._dialer.take_up(dial, deadline) as scope:
             result = await self._follow(carrier, dial, attempt_id)
         if scope.cancelled_caught:
-            await _insist(carrier.hang_up, attempt_id)
+            await _insist(partial(carrier.hang_up, attempt_id))
             result = hung_up(dial, overlong=scope.deadline == deadline)
             with trio.move_on_after(_TELL_TIMEOUT_S):
                 result = await self._follow(carrier, dial, attempt_id)
@@ -110,17 +121,35 @@ class Recovery:
 
     async def _follow(self, carrier: Carrier, dial: Dial, attempt_id: str) -> CallResult:
         report = partial(self._dialer.report, dial)
-        found = await _insist(carrier.follow, attempt_id, report)
+
+        async def ask() -> CallResult | NotKnown:
+            await self._turn(dial.lane.carrier)
+            return await carrier.follow(attempt_id, report)
+
+        found = await _insist(ask)
         return _NOT_KNOWN if isinstance(found, NotKnown) else found
 
+    async def _turn(self, gate: CarrierGate) -> None:
+        """Wait until the carrier may be asked; those who wait come one after the other."""
+        async with self._asking[gate.name]:
+            while True:
+                now = self._clock.now()
+                at = gate.ask_at(now)
+                if at <= now:
+                    gate.ask(now)
+                    return
+                await trio.sleep_until(at)
 
-async def _insist(ask: Callable[..., Awaitable[T]], *args: object) -> T:
-    """Ask until the carrier can say, less and less often."""
+
+async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask until the carrier can say, less and less often, and not before it wants to be asked."""
     delay_s = _FIRST_DELAY_S
     while True:
         try:
-            return await ask(*args)
+            return await ask()
         except CarrierError as error:
-            log.warning("carrier_cannot_say", detail=str(error), again_in_s=delay_s)
-        await trio.sleep(delay_s)
+            asked_s = error.retry_after_s if isinstance(error, CarrierThrottled) else 0.0
+            wait_s = max(delay_s, asked_s)
+            log.warning("carrier_cannot_say", detail=str(error), again_in_s=wait_s)
+        await trio.sleep(wait_s)
         delay_s = min(2 * delay_s, _LONGEST_DELAY_S)

@@ -99,7 +99,9 @@ class CarrierLink:
                 told = True
                 if response.HasField("ended"):
                     return result_from_proto(response.ended)
-                if response.progress in PROGRESS_WORDS:
+                if response.HasField("accepted"):
+                    report(Progress.ACCEPTED)
+                elif response.progress in PROGRESS_WORDS:
                     report(PROGRESS_WORDS[response.progress])
         except grpc.aio.AioRpcError as error:
             refused = None if told else promise(error)

@@ -14,7 +14,8 @@ from batchcalls.wire.spec import duration_s, set_duration
 from batchcalls.wire.words import OUTCOME_VALUES, OUTCOME_WORDS
 
 PROGRESS_VALUES = {
-    word: messages.CallProgress.Value(f"CALL_PROGRESS_{word.name}") for word in Progress
+    word: messages.CallProgress.Value(f"CALL_PROGRESS_{word.name}")
+    for word in (Progress.RINGING, Progress.ANSWERED)  # accepted is a message of its own
 }
 PROGRESS_WORDS = {int(value): word for word, value in PROGRESS_VALUES.items()}
 
