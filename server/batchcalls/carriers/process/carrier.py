@@ -37,6 +37,9 @@ HANG_UP_TIMEOUT_S: Final = 5.0
 """How long a cancelled call may insist on being hung up where the carrier can't be reached."""
 
 _STILL_UP_DELAY_S: Final = 1.0
+_LOOK_UPS_PER_S: Final = 200.0
+"""How often a carrier without a pace of its own is asked about all calls that are still up."""
+
 _FIRST_DELAY_S: Final = 0.1
 _LONGEST_DELAY_S: Final = 5.0
 
@@ -56,6 +59,7 @@ class ProcessCarrier(Carrier):
         self.limits = options.limits
         self._link = CarrierLink(options.address)
         self._closed = True
+        self._followed = 0
         self._hanging_up = 0
         self._hung_up = trio.lowlevel.ParkingLot()
 
@@ -99,17 +103,29 @@ class ProcessCarrier(Carrier):
         attempt_id: str,
         report: Callable[[Progress], None],  # noqa: ARG002  # there is nothing to report
     ) -> CallResult | NotKnown:
-        """Ask about a dial each second for as long as it is up. It reports nothing.
+        """Ask about a dial for as long as it is up: each second, or as the pace allows.
+
+        It reports nothing.
 
         Raises:
           CarrierUnavailable: it can't be reached or can't say now, or ``run`` is over.
           CarrierError: it refuses to say.
         """
-        while True:
-            found = await self._look_up(attempt_id)
-            if not isinstance(found, StillUp):
-                return found
-            await trio.sleep(_STILL_UP_DELAY_S)
+        self._followed += 1
+        try:
+            while True:
+                found = await self._look_up(attempt_id)
+                if not isinstance(found, StillUp):
+                    return found
+                await trio.sleep(self._still_up_delay_s)
+        finally:
+            self._followed -= 1
+
+    @property
+    def _still_up_delay_s(self) -> float:
+        """All calls that are followed together are asked about within the carrier's pace."""
+        look_ups_per_s = self.limits.calls_per_second or _LOOK_UPS_PER_S
+        return max(_STILL_UP_DELAY_S, self._followed / look_ups_per_s)
 
     async def hang_up(self, attempt_id: str) -> None:
         """Have the call ended; raises as ``follow`` does."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from batchcalls.core.model import Outcome
 from batchcalls_simulator.lab.chaos.evidence import Evidence
 from batchcalls_simulator.lab.chaos.exactness import Pace, carrier_paces, launch_paces, transit
 from batchcalls_simulator.lab.chaos.processes import DidNotStart
@@ -51,8 +52,18 @@ def _summary(
         f"{len(evidence.stored)} batches, {calls:,} calls, {len(evidence.dials):,} dials;"
         f" {len(evidence.seen)} readers saw {events:,} events"
     )
+    yield _unknown(evidence)
     yield from _exactness(evidence)
     yield f"{len(CHECKS)} promises compared: {len(broken) or 'none'} broken"
+
+
+def _unknown(evidence: Evidence) -> str:
+    """How many attempts a kill hid, and how many of these never reached a carrier."""
+    dialed = {dial.attempt_id for dial in evidence.dials}
+    attempts = [each for one in evidence.stored for call in one.calls for each in call.attempts]
+    unknown = [each.attempt_id for each in attempts if each.outcome is Outcome.UNKNOWN]
+    undialed = sum(attempt_id not in dialed for attempt_id in unknown)
+    return f"{len(unknown)} attempts ended unknown, {undialed} of them undialed"
 
 
 def _exactness(evidence: Evidence) -> Iterator[str]:
