@@ -14,8 +14,8 @@ from batchcalls.core.changes import (
 from batchcalls.core.effects import AttemptStep
 from batchcalls.engine.journal import Journal
 from batchcalls.errors import BatchCallsError
+from batchcalls.testing.store.changes import NOW_US, submitted
 from tests.engine.world import Disk, FailingStore, Observer, wall_s
-from tests.store.changes import NOW_US, submitted
 
 PAUSE = BatchPaused(batch_id="batch_a", time_us=NOW_US)
 RESUME = BatchResumed(batch_id="batch_a", time_us=NOW_US)

@@ -19,11 +19,11 @@ from batchcalls.core.effects import AttemptStep
 from batchcalls.core.model import BatchStatus, CallStatus
 from batchcalls.engine.journal import Journal, Replayed
 from batchcalls.errors import BatchCallsError, Conflict, Reason, Unavailable, WrongState
+from batchcalls.testing.store.changes import NOW_US, answered, completed, dialed, submitted
 from batchcalls.v1 import event_pb2
 from batchcalls.wire.state import event_from_proto
 from tests.engine.desk import CANCEL, PAUSE, RESUME, Desk, start, steps
 from tests.engine.world import wall_s
-from tests.store.changes import NOW_US, answered, completed, dialed, submitted
 
 
 @pytest.fixture

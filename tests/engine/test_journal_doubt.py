@@ -11,9 +11,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from batchcalls.core.effects import AttemptStep
 from batchcalls.core.model import BatchStatus
 from batchcalls.errors import BatchCallsError, Reason, Unavailable
+from batchcalls.testing.store.changes import answered, dialed
 from tests.engine.desk import PAUSE, RESUME, Desk, start, steps
 from tests.engine.world import Lost
-from tests.store.changes import answered, dialed
 
 
 @pytest.fixture

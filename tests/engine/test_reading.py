@@ -17,7 +17,7 @@ from batchcalls.engine.reading import LANES, LEAST_SHARE, MOST_SHARE, ReadPool
 from batchcalls.store.sql import sqlite
 from batchcalls.store.sql.schema import heartbeat
 from batchcalls.store.sql.sql_store import SqlStore
-from tests.store.changes import dialed, effects_alone
+from batchcalls.testing.store.changes import dialed, effects_alone
 
 T = TypeVar("T")
 

@@ -57,7 +57,7 @@ class Group:
     """What goes through one commit.
 
     ``writes`` are the effects of changes, in order; ``batches`` those that they touch, as they
-    stand after the last one.
+    stand after the last one. A call changes its status once at most in a group.
     """
 
     writes: list[Effects] = field(default_factory=list)

@@ -29,7 +29,8 @@ from batchcalls.carriers.base import (
 )
 from batchcalls.carriers.border import Unbelievable, believed_limits, sane_delay_s
 from batchcalls.core.model import Outcome
-from batchcalls.testing.dial import BrokenContract, Dial, new_attempt_id, require_believable
+from batchcalls.testing.breach import BrokenContract
+from batchcalls.testing.dial import Dial, new_attempt_id, require_believable
 from batchcalls.testing.run import Run
 
 CarrierFactory = Callable[[], Carrier | Awaitable[Carrier]]

@@ -28,10 +28,7 @@ from batchcalls.carriers.border import (
     believed,
     our_cancellation,
 )
-
-
-class BrokenContract(AssertionError):
-    """The carrier broke a rule of the contract; the text says which, and how."""
+from batchcalls.testing.breach import BrokenContract
 
 
 def _make_attempt_ids() -> Iterator[str]:

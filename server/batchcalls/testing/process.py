@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from batchcalls.carriers.base import CallResult, NotKnown
 from batchcalls.carriers.process.messages import StillUp
 from batchcalls.core.model import Outcome
-from batchcalls.testing.dial import BrokenContract, new_attempt_id
+from batchcalls.testing.breach import BrokenContract
+from batchcalls.testing.dial import new_attempt_id
 from batchcalls.testing.wire import CarrierWire, Numbers, Placed, require_up
 
 

@@ -6,7 +6,7 @@ import trio
 
 from batchcalls.carriers.base import Carrier
 from batchcalls.carriers.border import our_cancellation
-from batchcalls.testing.dial import BrokenContract
+from batchcalls.testing.breach import BrokenContract
 
 
 class Run:

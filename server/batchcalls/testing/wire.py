@@ -22,7 +22,8 @@ from batchcalls.carriers.process.messages import (
     result_from_proto,
 )
 from batchcalls.carriers.process.refusal import promise
-from batchcalls.testing.dial import BrokenContract, new_attempt_id, require_believable
+from batchcalls.testing.breach import BrokenContract
+from batchcalls.testing.dial import new_attempt_id, require_believable
 from batchcalls.v1 import carrier_service_pb2 as messages
 from batchcalls.v1.carrier_service_pb2_grpc import CarrierServiceStub
 from batchcalls.wire.words import OUTCOME_WORDS

@@ -17,7 +17,7 @@ from batchcalls.core.ledger import Ledger
 from batchcalls.store.sql import schema, sqlite
 from batchcalls.store.sql.mapping import batch_row, call_rows
 from batchcalls.store.sql.migrate import migrate
-from tests.store.changes import NOW_US, submitted
+from batchcalls.testing.store.changes import NOW_US, submitted
 
 
 def memory() -> Engine:

@@ -14,7 +14,8 @@ from batchcalls.store.contract import CommitInDoubt, StoreFailure
 from batchcalls.store.sql import queries
 from batchcalls.store.sql.migrate import NewerDatabase
 from batchcalls.store.sql.sql_store import SqlStore, UnsupportedDatabase
-from tests.store.changes import NOW_US, Books, completed, dialed, submitted
+from batchcalls.testing.store.bench import Books
+from batchcalls.testing.store.changes import NOW_US, dialed, submitted
 
 
 def url(path: Path) -> str:
@@ -36,22 +37,6 @@ def empty_disk(store: SqlStore) -> None:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000").close()
 
     store.read_latest(grow)
-
-
-def test_what_was_committed_is_there_for_the_next_process(tmp_path: Path) -> None:
-    """A reopened store knows its batches, and those that aren't final can be written to."""
-    books = Books()
-    store = SqlStore.open(url(tmp_path / "calls.db"))
-    group = books.group(submitted("batch_a", calls=1), submitted("batch_b", calls=1))
-    store.commit(group)
-    store.commit(books.group(dialed(batch_id="batch_a")))
-    store.commit(books.group(completed(batch_id="batch_a")))
-    store.close()
-
-    again = SqlStore.open(url(tmp_path / "calls.db"))
-    assert again.unfinished_batches() == [group.batches["batch_b"]]
-    again.commit(books.group(dialed(batch_id="batch_b")))
-    again.close()
 
 
 def test_a_full_disk_is_a_store_failure_and_nothing_is_written(tmp_path: Path) -> None:
@@ -197,15 +182,6 @@ def test_only_sqlite_is_supported() -> None:
     """Another dialect is refused by name, with the form that works."""
     with pytest.raises(UnsupportedDatabase, match=r"postgresql .*sqlite:///FILE"):
         SqlStore.open("postgresql://localhost/calls")
-
-
-def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
-    """After the first close the file is free for others; the second does nothing."""
-    store = SqlStore.open(url(tmp_path / "calls.db"))
-    store.close()
-    other = SqlStore.open(url(tmp_path / "calls.db"))
-    store.close()
-    other.close()
 
 
 @pytest.mark.parametrize("database", ["sqlite://host/x.db", "calls.db", "sqlite://h:1/x.db"])

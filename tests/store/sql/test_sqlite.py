@@ -22,7 +22,8 @@ from batchcalls.store.sql import schema, sqlite
 from batchcalls.store.sql.migrate import migrate
 from batchcalls.store.sql.sql_store import SqlStore, UnsupportedDatabase
 from batchcalls.store.sql.sqlite import DatabaseInUse, FileLock
-from tests.store.changes import Books, submitted
+from batchcalls.testing.store.bench import Books
+from batchcalls.testing.store.changes import submitted
 
 BEAT = {"heartbeat_key": 1, "time_us": 1, "ballast": b""}
 OTHER_SERVER = """

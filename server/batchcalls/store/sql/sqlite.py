@@ -136,9 +136,14 @@ def database_path(url: URL) -> Path | None:
 
 
 def engines(url: URL) -> tuple[Engine, Engine]:
-    """The writer (one connection) and the readers of a database; in memory they are one."""
+    """The writer (one connection) and the readers of a database.
+
+    One in memory lives in its connection: all share the one there is, and take turns.
+    """
     if database_path(url) is None:
-        both = _engine(url, begin="BEGIN IMMEDIATE", poolclass=pool.StaticPool)
+        both = _engine(
+            url, begin="BEGIN IMMEDIATE", poolclass=pool.QueuePool, pool_size=1, max_overflow=0
+        )
         return both, both
     writer = _engine(url, begin="BEGIN IMMEDIATE", poolclass=pool.QueuePool, pool_size=1)
     readers = _engine(url, begin="BEGIN", poolclass=pool.QueuePool, pool_size=_READERS)

@@ -1,16 +1,19 @@
-"""Changes of a small batch, for tests of what the store makes of them."""
+"""Changes of a small batch, for checks of what a store makes of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from batchcalls.core.changes import (
+    BatchPaused,
     BatchSubmitted,
     CallAnswered,
     CallDialed,
     CallEnded,
     CallReturned,
     CallsCanceled,
+    CancelRequested,
     Change,
     RetryScheduled,
 )
@@ -29,7 +32,6 @@ from batchcalls.core.model import (
     Script,
     attempt_id,
 )
-from batchcalls.store.contract import Group
 from batchcalls.wire.spec import new_call
 
 NOW_US: Final = 1_700_000_000_000_000
@@ -44,18 +46,23 @@ def submitted(
     batch_id: str = "batch_a",
     *,
     calls: int = 3,
+    priorities: Sequence[int] = (),
     request_id: str = "",
     digest: bytes = b"",
     time_us: int = NOW_US,
 ) -> BatchSubmitted:
+    """A batch of ``calls`` calls, or of one with each of ``priorities``."""
     spec = BatchSpec(
         batch_id=batch_id,
         carrier="simulator",
         request_id=request_id,
         request_digest=digest,
-        settings=BatchSettings(concurrency=10),
+        settings=BatchSettings(concurrency=10, labels={"campaign": "recall"}),
     )
-    specs = [new_call(call_spec(position)) for position in range(calls)]
+    specs = [
+        new_call(call_spec(position, priority=priority))
+        for position, priority in enumerate(priorities or [0] * calls)
+    ]
     return BatchSubmitted(batch_id=batch_id, time_us=time_us, spec=spec, calls=specs)
 
 
@@ -67,6 +74,7 @@ def attempt(
     *,
     batch_id: str = "batch_a",
 ) -> Attempt:
+    """The attempt of a call; over where it has an outcome."""
     return Attempt(
         attempt_id=attempt_id(batch_id, position, dial),
         number=number,
@@ -114,28 +122,61 @@ def completed(
     )
 
 
-def retried(position: int = 0, number: int = 1, dial: int = 1) -> RetryScheduled:
+def failed(position: int = 0, outcome: Outcome = Outcome.BUSY, *, batch_id: str) -> CallEnded:
+    return CallEnded(
+        batch_id=batch_id,
+        time_us=NOW_US + SECOND_US,
+        position=position,
+        status=CallStatus.FAILED,
+        attempt=attempt(position, outcome=outcome, batch_id=batch_id),
+    )
+
+
+def retried(
+    position: int = 0,
+    number: int = 1,
+    dial: int = 1,
+    *,
+    due_s: int = 60,
+    batch_id: str = "batch_a",
+) -> RetryScheduled:
     return RetryScheduled(
-        batch_id="batch_a",
+        batch_id=batch_id,
         time_us=NOW_US + SECOND_US,
         position=position,
-        attempt=attempt(position, number, dial, Outcome.BUSY),
-        due_time_us=NOW_US + 60 * SECOND_US,
+        attempt=attempt(position, number, dial, Outcome.BUSY, batch_id=batch_id),
+        due_time_us=NOW_US + due_s * SECOND_US,
     )
 
 
-def returned(position: int = 0, number: int = 1, dial: int = 1) -> CallReturned:
+def returned(
+    position: int = 0,
+    number: int = 1,
+    dial: int = 1,
+    *,
+    due_s: int | None = None,
+    batch_id: str = "batch_a",
+) -> CallReturned:
     return CallReturned(
-        batch_id="batch_a",
+        batch_id=batch_id,
         time_us=NOW_US + SECOND_US,
         position=position,
-        attempt=attempt(position, number, dial, Outcome.THROTTLED),
+        attempt=attempt(position, number, dial, Outcome.THROTTLED, batch_id=batch_id),
+        due_time_us=0 if due_s is None else NOW_US + due_s * SECOND_US,
     )
 
 
-def canceled(*positions: int) -> CallsCanceled:
+def canceled(*positions: int, batch_id: str = "batch_a") -> CallsCanceled:
     waiting = [(position, CallStatus.PENDING) for position in positions]
-    return CallsCanceled(batch_id="batch_a", time_us=NOW_US, calls=waiting)
+    return CallsCanceled(batch_id=batch_id, time_us=NOW_US, calls=waiting)
+
+
+def paused(batch_id: str = "batch_a") -> BatchPaused:
+    return BatchPaused(batch_id=batch_id, time_us=NOW_US)
+
+
+def cancel_requested(batch_id: str = "batch_a") -> CancelRequested:
+    return CancelRequested(batch_id=batch_id, time_us=NOW_US, hang_up=True)
 
 
 def effects_alone(change: Change) -> Effects:
@@ -150,23 +191,3 @@ def effects_alone(change: Change) -> Effects:
     effects = ledger.apply(change)
     effects.events.clear()
     return effects
-
-
-class Books:
-    """The ledgers behind a series of groups, kept as the journal would keep them."""
-
-    def __init__(self) -> None:
-        self._ledgers: dict[str, Ledger] = {}
-
-    def group(self, *changes: Change) -> Group:
-        """The group of those changes, which happen now."""
-        group = Group()
-        for change in changes:
-            if isinstance(change, BatchSubmitted):
-                self._ledgers[change.batch_id] = Ledger.opened(
-                    change.spec, total_calls=len(change.calls), time_us=change.time_us
-                )
-            ledger = self._ledgers[change.batch_id]
-            group.writes.append(ledger.apply(change))
-            group.batches[change.batch_id] = ledger.snapshot()
-        return group

@@ -1,0 +1,109 @@
+"""A commit writes a whole group, and answers its events; or it writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from batchcalls.core.changes import Change
+from batchcalls.store.contract import Committed, Group
+from batchcalls.testing.breach import BrokenContract, require, require_equal
+from batchcalls.testing.store.bench import Bench, Rule, StoreFactory, fresh
+from batchcalls.testing.store.changes import (
+    answered,
+    canceled,
+    completed,
+    dialed,
+    effects_alone,
+    retried,
+    returned,
+    submitted,
+)
+from batchcalls.v1 import event_pb2
+from batchcalls.wire.spec import new_call
+from batchcalls.wire.state import event_to_proto
+
+_IMPOSSIBLE: Final[Sequence[Change]] = (
+    answered(1),
+    answered(3),
+    completed(1),
+    completed(0, number=2, dial=2),
+    retried(1),
+    returned(1),
+    returned(0, number=2, dial=2),
+    dialed(0, number=2, dial=2),
+    dialed(1, number=1, dial=3),
+    canceled(0),
+    canceled(1, 0),
+)
+"""What can't happen where call 0 is up, 1 and 2 were never dialed, and 3 is over."""
+
+
+def a_submission_is_stored_whole(open_store: StoreFactory) -> None:
+    """The batch, its calls and its first event are there after one commit."""
+    with fresh(open_store) as bench:
+        change = submitted(priorities=[0, 2, -1])
+        bench.commit(change)
+        bench.require_as_in_the_books()
+        stored = [new_call(call.spec) for call in bench.calls()]
+        require_equal(stored, change.calls, "the calls of a submission must be stored as given")
+        require(not bench.store.is_empty(), "a store with a batch must not be empty")
+
+
+def an_empty_group_changes_nothing(open_store: StoreFactory) -> None:
+    """There is nothing to write, and nothing is."""
+    with fresh(open_store) as bench:
+        require_equal(bench.store.commit(Group()), Committed(), "an empty group leaves nothing")
+        require(bench.store.is_empty(), "an empty group must write nothing")
+
+
+def every_event_is_stored_as_it_was_answered(open_store: StoreFactory) -> None:
+    """A commit answers the events of the group, serialized, in order; the log has the same."""
+    with fresh(open_store) as bench:
+        bench.commit(submitted(calls=2))
+        group = bench.books.group(dialed(0), submitted("batch_b", calls=1), dialed(1))
+        payloads = bench.store.commit(group).payloads
+        messages = [event_to_proto(event) for write in group.writes for event in write.events]
+        require_equal(
+            [event_pb2.Event.FromString(payload) for payload in payloads],
+            messages,
+            "a commit must answer the events of its group, in order",
+        )
+        stored = [*bench.events()[1:], *bench.events("batch_b")]
+        require_equal(
+            sorted(payload for _, payload in stored),
+            sorted(payloads),
+            "an event must be read as it was answered by its commit",
+        )
+
+
+def a_group_is_all_or_nothing(open_store: StoreFactory) -> None:
+    """A call that isn't as the engine believed is a bug: the whole group is left unwritten."""
+    for lost in _IMPOSSIBLE:
+        with fresh(open_store) as bench:
+            for changes in ([submitted(calls=4)], [dialed(0), dialed(3)], [completed(3)]):
+                bench.commit(*changes)
+            before = bench.portrait()
+            group = bench.books.group(dialed(2), submitted("batch_b"))
+            _require_refused(bench, group, lost)
+            require_equal(
+                bench.portrait(), before, f"a group that finds no row must leave nothing: {lost!r}"
+            )
+            bench.store.commit(group)
+            bench.require_as_in_the_books()
+
+
+def _require_refused(bench: Bench, group: Group, lost: Change) -> None:
+    try:
+        bench.store.commit(Group([*group.writes, effects_alone(lost)], group.batches))
+    except AssertionError:
+        return
+    raise BrokenContract(f"a change that finds no row must raise AssertionError: {lost!r}")
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    a_submission_is_stored_whole,
+    an_empty_group_changes_nothing,
+    every_event_is_stored_as_it_was_answered,
+    a_group_is_all_or_nothing,
+)
