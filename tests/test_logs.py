@@ -88,6 +88,24 @@ def test_without_a_terminal_each_line_is_json() -> None:
     assert str(line["timestamp"]).endswith("Z")
 
 
+def test_a_line_about_an_attempt_names_its_call_and_its_batch() -> None:
+    """Who logs knows the attempt; who reads looks for a call or a batch."""
+    stream = io.StringIO()
+    configure_logs(stream=stream)
+    structlog.get_logger().info("call_recovered", attempt_id="attempt_x_7_2")
+    line = logged(stream)
+    assert (line["call_id"], line["batch_id"]) == ("call_x_7", "batch_x")
+
+
+@pytest.mark.parametrize("attempt_id", ["", "no_id_of_ours", None])
+def test_an_id_that_is_none_of_ours_is_left_alone(attempt_id: str | None) -> None:
+    """A line is never lost for what stands in it."""
+    stream = io.StringIO()
+    configure_logs(stream=stream)
+    structlog.get_logger().info("call_recovered", attempt_id=attempt_id)
+    assert "call_id" not in logged(stream)
+
+
 def test_on_a_terminal_lines_are_for_people() -> None:
     """The same event reads as text, and numbers are masked there too."""
     stream = Terminal()

@@ -13,9 +13,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import platform
+import re
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from random import SystemRandom
 from typing import Any, Final
 
@@ -118,7 +120,7 @@ class App:
         try:
             carriers = _load_carriers(self._settings)
             for name in _simulated(carriers):
-                log.warning("SIMULATED: no phone rings", carrier=name)
+                log.warning("simulated_carrier", carrier=name, detail="SIMULATED: no phone rings")
             async with GuestTrio(patience_s=_END_TIMEOUT_S) as guest:
                 engine = self._engine(store, carriers, _board_of(store))
                 await self._serve(store, engine, guest)
@@ -144,7 +146,7 @@ class App:
         lag = asyncio.create_task(
             measure_lag(instruments.histogram("batchcalls_loop_lag_seconds"), pulse)
         )
-        self._on_listening(server.port, metrics_port)
+        self._tell_serving(engine, server.port, metrics_port)
         await _first(self._stop.wait(), guest.ended.wait())
         lag.cancel()
         await self._drain(engine, guest, server, readiness)
@@ -166,7 +168,29 @@ class App:
             await guest.run(engine.close_carriers, _CLOSE_TIMEOUT_S)
             await guest.run(engine.flush, _FLUSH_TIMEOUT_S)
         await server.stop(_RPC_GRACE_S)
-        log.info("stopped", calls_up=engine.dialer.calls_up)
+        log.info(
+            "stopped",
+            calls_up=engine.dialer.calls_up,
+            batches_with_calls_up=engine.dialer.calls_up_by_batch(),
+            batches=engine.journal.open_batches,
+        )
+
+    def _tell_serving(self, engine: Engine, port: int, metrics_port: int | None) -> None:
+        named = self._settings.named_carriers
+        carriers = {
+            name: {"kind": named[name].kind, **asdict(carrier.limits)}
+            for name, carrier in engine.carriers.items()
+        }
+        log.info(
+            "serving",
+            version=__version__,
+            database=_without_password(self._settings.database),
+            carriers=carriers,
+            limits=asdict(engine.limits),
+            port=port,
+            metrics_port=metrics_port,
+        )
+        self._on_listening(port, metrics_port)
 
     def _engine(
         self, store: Store, carriers: Mapping[str, Carrier], undialed: UndialedBoard
@@ -272,6 +296,10 @@ class Readiness:
     async def tell(self) -> None:
         """Tell the health service how things are."""
         await self._server.set_ready(ready=self.ready)
+
+
+def _without_password(database: str) -> str:
+    return re.sub(r"://[^/@]*@", "://…@", database)
 
 
 def _load_carriers(settings: Settings) -> dict[str, Carrier]:

@@ -1,5 +1,7 @@
 """Logs: for people on a terminal, JSON lines otherwise; phone numbers are masked in both.
 
+A line about a call names the attempt; the ids of its call and its batch are added here.
+
 What libraries log through ``logging`` comes in the same form, from warnings on. Values of
 variables are never part of a traceback: they hold numbers, scripts and names.
 """
@@ -20,7 +22,9 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import Processor, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from batchcalls.core.model import call_id, parse_attempt_id
 
 _MAX_WAITING: Final = 1_000_000
 """The most characters that wait to be written, in lines, while nobody reads them."""
@@ -44,7 +48,7 @@ def configure_logs(*, level: int = logging.INFO, stream: TextIO | None = None) -
     ]
     renderers = [*_renderers(for_people=lines.on_terminal), mask_numbers]
     structlog.configure(
-        processors=[*origin, *renderers],
+        processors=[*origin, name_call_and_batch, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: LineLogger(lines),
         cache_logger_on_first_use=True,
@@ -81,6 +85,15 @@ def _renderers(*, for_people: bool) -> list[Processor]:
 
 def _takes_colors(environment: Mapping[str, str]) -> bool:
     return environment.get("TERM") not in ("dumb", "unknown") and not environment.get("NO_COLOR")
+
+
+def name_call_and_batch(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Say of an attempt which call and which batch it belongs to."""
+    found = parse_attempt_id(str(line.get("attempt_id", "")))
+    if found is not None:
+        batch_id, position, _ = found
+        line.update(call_id=call_id(batch_id, position), batch_id=batch_id)
+    return line
 
 
 class Lines:

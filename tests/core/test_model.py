@@ -18,6 +18,7 @@ from batchcalls.core.model import (
     Script,
     attempt_id,
     call_id,
+    parse_attempt_id,
     parse_call_id,
 )
 
@@ -67,6 +68,19 @@ def test_no_two_dials_share_an_attempt_id(
 ) -> None:
     """Another batch, call or dial makes another id."""
     assert (attempt_id(*one) == attempt_id(*other)) == (one == other)
+
+
+@given(batch_id=BATCH_IDS, position=st.integers(0, 999_999_999), dial=st.integers(1, 999))
+def test_an_attempt_id_tells_its_call_and_dial(batch_id: str, position: int, dial: int) -> None:
+    """Whatever the batch is called, its attempts' ids can be read back."""
+    found = parse_attempt_id(attempt_id(batch_id, position, dial))
+    assert found == (batch_id, position, dial)
+
+
+@pytest.mark.parametrize("text", ["", "attempt_", "attempt_x_7", "attempt_x_7_", "call_x_7_1"])
+def test_malformed_attempt_ids_are_refused(text: str) -> None:
+    """A missing part or another prefix make no attempt id."""
+    assert parse_attempt_id(text) is None
 
 
 def test_a_call_inherits_what_it_leaves_open() -> None:

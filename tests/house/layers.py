@@ -15,11 +15,11 @@ PARTS: dict[str, set[str]] = {
     "__version__": set(),  # the package itself
     "v1": set(),
     "errors": set(),
-    "logs": set(),
     "clock": set(),
     "timestamps": set(),
     # The rules, and the forms in which records travel.
     "core": set(),
+    "logs": {"core.model"},
     "wire": {"core", "timestamps", "v1"},
     "document": {"core", "errors", "timestamps", "v1", "wire"},
     # From one loop to the other, and from a program to a server.

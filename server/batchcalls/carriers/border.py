@@ -125,7 +125,7 @@ class Border(Carrier):
           CarrierFault: nobody knows.
         """
         self._require_running()
-        reports = Reports(report)
+        reports = Reports(report, self._name, call.attempt_id)
         try:
             return believed(await self._carrier.place_call(call, reports))
         except BaseException as error:  # noqa: BLE001  # whatever a carrier raises ends here
@@ -141,7 +141,7 @@ class Border(Carrier):
         """
         self._require_running()
         try:
-            found = await self._carrier.follow(attempt_id, Reports(report))
+            found = await self._carrier.follow(attempt_id, Reports(report, self._name, attempt_id))
             return found if isinstance(found, NotKnown) else believed(found)
         except BaseException as error:  # noqa: BLE001  # whatever a carrier raises ends here
             judged = self._judged(error, attempt_id, None)
@@ -213,6 +213,9 @@ class Border(Carrier):
     def _log(self, error: BaseException, attempt_id: str, told: Progress | None) -> str:
         """Write down all that there is to know; return the id under which it is."""
         error_id = secrets.token_hex(6)
+        if not attempt_id:
+            log.error("carrier_run_failed", carrier=self._name, error_id=error_id, exc_info=error)
+            return error_id
         log.error(
             "carrier_failed",
             carrier=self._name,
@@ -227,11 +230,13 @@ class Border(Carrier):
 class Reports:
     """What a carrier is given to report by: it passes on what is a ``Progress``."""
 
-    __slots__ = ("_complained", "_report", "last")
+    __slots__ = ("_attempt_id", "_carrier", "_complained", "_report", "last")
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, carrier: str, attempt_id: str) -> None:
         self.last: Progress | None = None
         self._report = report
+        self._carrier = carrier
+        self._attempt_id = attempt_id
         self._complained = False
 
     def __call__(self, progress: object) -> None:
@@ -241,7 +246,12 @@ class Reports:
             self._report(progress)
         elif not self._complained:
             self._complained = True
-            log.error("carrier_report_unreadable", type=type(progress).__name__)
+            log.error(
+                "carrier_report_unreadable",
+                carrier=self._carrier,
+                attempt_id=self._attempt_id,
+                type=type(progress).__name__,
+            )
 
 
 def _limits_of(name: str, carrier: Carrier, amended: Mapping[str, Any]) -> CarrierLimits:

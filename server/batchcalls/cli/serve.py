@@ -119,7 +119,7 @@ def _announce(settings: Settings, port: int, metrics_port: int | None) -> None:
         write_line("\n".join(lines))
     except (OutputLost, BrokenPipeError) as error:
         discard_output()
-        log.warning("cannot_announce", error=str(error))
+        log.warning("cannot_announce", detail=str(error))
 
 
 def _at(address: str, port: int | None) -> str:

@@ -337,6 +337,15 @@ def parse_call_id(text: str) -> tuple[str, int] | None:
     return f"{_BATCH_PREFIX}{stem}", int(position)
 
 
+def parse_attempt_id(text: str) -> tuple[str, int, int] | None:
+    """The batch id, position and dial inside an attempt id, or None when ``text`` isn't one."""
+    stem, _, dial = text.removeprefix(_ATTEMPT_PREFIX).rpartition("_")
+    call = parse_call_id(f"{_CALL_PREFIX}{stem}")
+    if not text.startswith(_ATTEMPT_PREFIX) or call is None or not _is_canonical_number(dial):
+        return None
+    return *call, int(dial)
+
+
 def _is_canonical_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and (text == "0" or text[0] != "0") and len(text) <= 9
 

@@ -13,6 +13,7 @@ its task may go on for as long as it likes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
@@ -111,6 +112,10 @@ class Dialer:
         """How many calls are with a carrier now."""
         return len(self._up)
 
+    def calls_up_by_batch(self) -> dict[str, int]:
+        """How many calls of each batch are with a carrier now."""
+        return dict(Counter(dial.lane.batch_id for dial in self._up))
+
     def hang_up(self, lane: Lane) -> None:
         """End the calls of the lane that are up; they end canceled."""
         for dial in lane.dials.values():
@@ -162,7 +167,11 @@ class Dialer:
             now = self._clock.now()
             held = [dial for dial, up in self._up.items() if up.deadline + LETTING_GO_S <= now]
             for dial in held:
-                log.error("carrier_holds_call", carrier=dial.lane.carrier.name, dial=repr(dial))
+                log.error(
+                    "carrier_holds_call",
+                    carrier=dial.lane.carrier.name,
+                    attempt_id=dial.attempt and dial.attempt.attempt_id,
+                )
                 self.end(dial, _HELD)
 
     def _next_overdue_at(self) -> float:
@@ -263,7 +272,7 @@ class Dialer:
         try:
             return self._outbound(dial, carrier)
         except Exception:
-            log.exception("call_unreadable", batch_id=dial.lane.batch_id)
+            log.exception("call_unreadable", attempt_id=dial.attempt and dial.attempt.attempt_id)
             return None
 
     def _outbound(self, dial: Dial, carrier: Carrier) -> OutboundCall:

@@ -34,6 +34,7 @@ from batchcalls.core.limits import Limit
 from batchcalls.core.model import Batch, BatchSpec, BatchStatus
 from batchcalls.engine.admission import Admission, EngineLimits
 from batchcalls.engine.bell import Bell
+from batchcalls.engine.chronicle import Chronicle
 from batchcalls.engine.dialer import DEFAULT_TIMING, Dialer, Timing
 from batchcalls.engine.feed import Feed
 from batchcalls.engine.journal import Journal, Listener, Replayed, RunSync
@@ -146,6 +147,7 @@ class Engine:
         )
         self.journal.listen(self.scheduler)
         self.journal.listen(self.feed.hub)
+        self.journal.listen(Chronicle())
 
     def __repr__(self) -> str:
         return f"<Engine {self.dispatcher!r} {self.journal!r}>"
@@ -257,6 +259,7 @@ class Engine:
         try:
             await self.journal.commit(change)
         except Replayed as replay:
+            log.info("submission_repeated", batch_id=replay.batch_id, request_id=spec.request_id)
             return await self._present(replay.batch_id)
         return await self._present(spec.batch_id)
 

@@ -360,7 +360,7 @@ class Journal:
     async def _settle(self, doubt: CommitInDoubt, entries: list[_Entry], fold: _Fold) -> None:
         """Find out what became of a commit, and go on from there."""
         self._keep_facts(behind=len(entries))
-        log.error("commit_in_doubt", error=str(doubt), changes=len(entries))
+        log.error("commit_in_doubt", detail=str(doubt), changes=len(entries))
         committed = await self._look_up(entries)
         log.warning("commit_settled", written=committed is not None)
         if committed is None:
@@ -386,7 +386,7 @@ class Journal:
 
     async def _wait_for_store(self, failure: StoreFailure) -> None:
         self._keep_facts()
-        log.error("store_failing", error=str(failure), facts_waiting=len(self._queue))
+        log.error("store_failing", detail=str(failure), facts_waiting=len(self._queue))
         while True:
             await trio.sleep(self._retry_s)
             try:

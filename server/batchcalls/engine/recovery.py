@@ -107,7 +107,7 @@ class Recovery:
         with self._dialer.take_up(dial, deadline) as scope:
             result = await self._follow(carrier, dial, attempt_id)
         if scope.cancelled_caught:
-            await _insist(partial(carrier.hang_up, attempt_id))
+            await _insist(attempt_id, partial(carrier.hang_up, attempt_id))
             result = hung_up(dial, overlong=scope.deadline == deadline)
             with trio.move_on_after(_TELL_TIMEOUT_S):
                 result = await self._follow(carrier, dial, attempt_id)
@@ -126,7 +126,7 @@ class Recovery:
             await self._turn(dial.lane.carrier)
             return await carrier.follow(attempt_id, report)
 
-        found = await _insist(ask)
+        found = await _insist(attempt_id, ask)
         return _NOT_KNOWN if isinstance(found, NotKnown) else found
 
     async def _turn(self, gate: CarrierGate) -> None:
@@ -141,7 +141,7 @@ class Recovery:
                 await trio.sleep_until(at)
 
 
-async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
+async def _insist(attempt_id: str, ask: Callable[[], Awaitable[T]]) -> T:
     """Ask until the carrier can say, less and less often, and not before it wants to be asked."""
     delay_s = _FIRST_DELAY_S
     while True:
@@ -150,6 +150,11 @@ async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
         except CarrierError as error:
             asked_s = error.retry_after_s if isinstance(error, CarrierThrottled) else 0.0
             wait_s = max(delay_s, asked_s)
-            log.warning("carrier_cannot_say", detail=str(error), again_in_s=wait_s)
+            log.warning(
+                "carrier_cannot_say",
+                attempt_id=attempt_id,
+                detail=str(error),
+                again_in_s=wait_s,
+            )
         await trio.sleep(wait_s)
         delay_s = min(2 * delay_s, _LONGEST_DELAY_S)

@@ -78,7 +78,7 @@ class UndialedBoard:
         try:
             return cls(_mapped(file))
         except (OSError, ValueError) as error:
-            log.warning("no_board_of_undialed", file=str(file), error=str(error))
+            log.warning("no_board_of_undialed", file=str(file), detail=str(error))
             return cls()
 
     def add(self, attempt: Attempt) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, true, update
 
 from batchcalls.core.model import RetryOrder
 from batchcalls.store.sql import queue, schema
@@ -73,7 +73,7 @@ def steps(retries: int, order: RetryOrder) -> int:
 
 def make_retries(connection: Connection, retries: int) -> None:
     """Let the first half of the calls be due for two seconds, the rest in two seconds."""
-    for sign, where in ((-1, schema.calls.c.position < 2 * retries), (1, True)):
+    for sign, where in ((-1, schema.calls.c.position < 2 * retries), (1, true())):
         connection.execute(
             update(schema.calls)
             .where(schema.calls.c.status == "pending", where)

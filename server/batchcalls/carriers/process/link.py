@@ -107,7 +107,12 @@ class CarrierLink:
             refused = None if told else promise(error)
             if refused is not None:
                 raise refused from error
-            log.warning("carrier_lost_sight", code=error.code().name, detail=error.details())
+            log.warning(
+                "carrier_lost_sight",
+                attempt_id=call.attempt_id,
+                code=error.code().name,
+                detail=error.details(),
+            )
         finally:
             telling.cancel()
         return None

@@ -1,0 +1,90 @@
+"""The log tells what became durable of whole batches, and when a carrier is down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import trio
+from structlog.testing import capture_logs
+from trio.testing import MockClock
+
+from batchcalls.engine.engine import Engine
+from tests.engine.world import COMPLETES, ENDLESS, World, calls, people, simulator, spec
+
+
+def names(lines: list[Any]) -> list[str]:
+    return [line["event"] for line in lines]
+
+
+def the(lines: list[Any], event: str) -> Mapping[str, Any]:
+    (line,) = (line for line in lines if line["event"] == event)
+    found: Mapping[str, Any] = line
+    return found
+
+
+async def test_each_step_of_a_batch_is_a_line(autojump_clock: MockClock) -> None:
+    """With its id and its counts, in the order in which it became durable."""
+    with capture_logs() as lines, World() as world:
+        async with world.life() as engine:
+            await engine.submit(spec(request_id="monday"), calls(ENDLESS, COMPLETES))
+            await trio.sleep(600)
+            await engine.pause("batch_a")
+            await engine.resume("batch_a")
+            await engine.cancel("batch_a", hang_up=True)
+            await world.observer.final()
+    assert names(lines) == [
+        "recovered",
+        "batch_submitted",
+        "batch_started",
+        "batch_paused",
+        "batch_resumed",
+        "batch_canceling",
+        "batch_ended",
+    ]
+    assert the(lines, "batch_submitted")["request_id"] == "monday"
+    assert the(lines, "batch_submitted")["calls"] == 2
+    assert the(lines, "batch_paused")["counts"]["in_progress"] == 1
+    assert the(lines, "batch_canceling")["hang_up"] is True
+    ended = the(lines, "batch_ended")
+    assert (ended["batch_id"], ended["status"], ended["attempts"]) == ("batch_a", "canceled", 2)
+    assert ended["took_s"] >= 600
+
+
+async def test_a_cancel_that_ends_a_batch_at_once_is_told_too(autojump_clock: MockClock) -> None:
+    """Who looks for the reason of the end finds it, though both came in one commit."""
+    with capture_logs() as lines, World() as world:
+        async with world.life() as engine:
+            await engine.submit(spec(), calls(ENDLESS))
+            await trio.sleep(1)
+            await engine.cancel("batch_a", hang_up=True)
+            await world.observer.final()
+    assert names(lines)[-2:] == ["batch_canceling", "batch_ended"]
+
+
+async def test_a_repeated_submission_is_a_line_of_its_own(autojump_clock: MockClock) -> None:
+    """It made no batch, and says which one it was given."""
+    with capture_logs() as lines, World() as world:
+        async with world.life() as engine:
+            await _submit_twice(engine)
+            await world.observer.final()
+    repeated = the(lines, "submission_repeated")
+    assert (repeated["batch_id"], repeated["request_id"]) == ("batch_a", "monday")
+    assert names(lines).count("batch_submitted") == 1
+
+
+async def _submit_twice(engine: Engine) -> None:
+    for batch_id in ("batch_a", "batch_b"):
+        await engine.submit(spec(batch_id, request_id="monday"), calls(COMPLETES))
+
+
+async def test_a_carrier_that_is_down_is_told_once(autojump_clock: MockClock) -> None:
+    """However many dials it refuses; and once more when it is back."""
+    with capture_logs() as lines, World(simulator(outages="2-300", talk_time=1)) as world:
+        async with world.life() as engine:
+            await engine.submit(spec(concurrency=4), people(100))
+            batch = await world.observer.final()
+    down_or_back = [name for name in names(lines) if name.startswith("carrier_")]
+    assert down_or_back == ["carrier_down", "carrier_back"]
+    assert the(lines, "carrier_down")["carrier"] == "simulator"
+    assert batch.counts.completed == 100
