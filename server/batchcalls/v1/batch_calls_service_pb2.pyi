@@ -498,8 +498,8 @@ class WatchBatchRequest(_message.Message):
     """The batch. Required."""
     @_builtins.property
     def min_interval(self) -> _duration_pb2.Duration:
-        """The shortest time between two messages: 50 ms to 1 h. Unset means 200 ms. The final state
-        doesn't wait for it.
+        """The shortest time between two states: 50 ms to 1 h. Unset means 200 ms. The final state doesn't
+        wait for it.
         """
 
     def __init__(
@@ -518,7 +518,9 @@ Global___WatchBatchRequest: _TypeAlias = WatchBatchRequest  # noqa: Y015
 
 @_typing.final
 class WatchBatchResponse(_message.Message):
-    """WatchBatchResponse is one state of a batch."""
+    """WatchBatchResponse is one state of a batch, or a heartbeat: when nothing was sent for 15 s, the
+    last message comes once more, with the same `etag`.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -577,7 +579,8 @@ Global___WatchEventsRequest: _TypeAlias = WatchEventsRequest  # noqa: Y015
 @_typing.final
 class WatchEventsResponse(_message.Message):
     """WatchEventsResponse is some events, or a heartbeat. A heartbeat comes when nothing was sent for
-    15 s and holds `last_sequence` alone.
+    15 s and holds `last_sequence` alone; so may the last message before the end. The events of a
+    message have 1 MiB at most.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

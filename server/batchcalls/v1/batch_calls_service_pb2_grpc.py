@@ -191,7 +191,8 @@ class BatchCallsServiceServicer(object):
 
     def WatchBatch(self, request, context):
         """Streams the state of a batch: as it stands at once, then whenever it has changed, but no more
-        often than `min_interval`, then its final state, and ends OK. States between two messages are
+        often than `min_interval`, then its final state, and ends OK. When nothing was sent for 15 s,
+        the last message comes again as a heartbeat. States between two messages are
         skipped; for every single change use WatchEvents.
 
         Errors: NOT_FOUND (BATCH_NOT_FOUND); INVALID_ARGUMENT (INVALID_FIELD).

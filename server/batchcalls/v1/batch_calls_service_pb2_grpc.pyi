@@ -91,7 +91,8 @@ class BatchCallsServiceStub:
     """
     WatchBatch: _grpc.UnaryStreamMultiCallable[_batch_calls_service_pb2.WatchBatchRequest, _batch_calls_service_pb2.WatchBatchResponse]
     """Streams the state of a batch: as it stands at once, then whenever it has changed, but no more
-    often than `min_interval`, then its final state, and ends OK. States between two messages are
+    often than `min_interval`, then its final state, and ends OK. When nothing was sent for 15 s,
+    the last message comes again as a heartbeat. States between two messages are
     skipped; for every single change use WatchEvents.
 
     Errors: NOT_FOUND (BATCH_NOT_FOUND); INVALID_ARGUMENT (INVALID_FIELD).
@@ -175,7 +176,8 @@ class BatchCallsServiceAsyncStub(BatchCallsServiceStub):
     """
     WatchBatch: _aio.UnaryStreamMultiCallable[_batch_calls_service_pb2.WatchBatchRequest, _batch_calls_service_pb2.WatchBatchResponse]  # type: ignore[assignment]
     """Streams the state of a batch: as it stands at once, then whenever it has changed, but no more
-    often than `min_interval`, then its final state, and ends OK. States between two messages are
+    often than `min_interval`, then its final state, and ends OK. When nothing was sent for 15 s,
+    the last message comes again as a heartbeat. States between two messages are
     skipped; for every single change use WatchEvents.
 
     Errors: NOT_FOUND (BATCH_NOT_FOUND); INVALID_ARGUMENT (INVALID_FIELD).
@@ -310,7 +312,8 @@ class BatchCallsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_batch_calls_service_pb2.WatchBatchResponse], _abc.AsyncIterator[_batch_calls_service_pb2.WatchBatchResponse]]:
         """Streams the state of a batch: as it stands at once, then whenever it has changed, but no more
-        often than `min_interval`, then its final state, and ends OK. States between two messages are
+        often than `min_interval`, then its final state, and ends OK. When nothing was sent for 15 s,
+        the last message comes again as a heartbeat. States between two messages are
         skipped; for every single change use WatchEvents.
 
         Errors: NOT_FOUND (BATCH_NOT_FOUND); INVALID_ARGUMENT (INVALID_FIELD).

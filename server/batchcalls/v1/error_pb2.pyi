@@ -73,7 +73,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     backoff.
     """
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 16
-    """UNAVAILABLE: the server shuts down, and nothing was done. Repeat the request with backoff."""
+    """UNAVAILABLE: the server shuts down. Open a stream again from where it was, and repeat a request,
+    after the delay given; a request that was under way may have been carried out.
+    """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 17
     """INTERNAL: a fault of the server. The message carries an error id, by which the operator finds
     the cause in the log.
@@ -148,7 +150,9 @@ ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 15
 backoff.
 """
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 16
-"""UNAVAILABLE: the server shuts down, and nothing was done. Repeat the request with backoff."""
+"""UNAVAILABLE: the server shuts down. Open a stream again from where it was, and repeat a request,
+after the delay given; a request that was under way may have been carried out.
+"""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 17
 """INTERNAL: a fault of the server. The message carries an error id, by which the operator finds
 the cause in the log.
