@@ -251,6 +251,23 @@ async def test_a_call_that_nobody_knows_of_promises_nothing(
 
 
 @with_grpc_loop
+async def test_a_call_that_was_accepted_is_told_to_be(fake: CarrierProcess) -> None:
+    """Before it rings: that a carrier works is known as soon as it has taken a call."""
+    told: list[Progress] = []
+    async with connected(fake) as carrier:
+        await carrier.place_call(call(fake_carrier.BREAKS), told.append)
+    assert told == [Progress.ACCEPTED]
+
+
+async def test_look_ups_stay_within_the_pace_of_the_carrier() -> None:
+    """A few calls that are followed are asked about each second, many only as often as it goes."""
+    carrier = create({"address": "localhost:1", "calls_per_second": 10})
+    assert carrier.look_up_delay_s == 1
+    carrier.followed = 400
+    assert carrier.look_up_delay_s == 40
+
+
+@with_grpc_loop
 async def test_a_refusal_with_its_details_is_believed(fake: CarrierProcess) -> None:
     """Throttled and down keep their promise over the wire."""
     async with connected(fake) as carrier:

@@ -46,7 +46,10 @@ class NumberPolicy(StrEnum):
 
 
 class Progress(StrEnum):
-    """What a carrier reports while a call is under way; ``ACCEPTED``: it has taken the call."""
+    """What a carrier reports while a call is under way.
+
+    ``ACCEPTED``: it has taken the call. It can't promise any more that no phone rings.
+    """
 
     ACCEPTED = "accepted"
     RINGING = "ringing"

@@ -51,7 +51,8 @@ log = structlog.get_logger()
 class ProcessCarrier(Carrier):
     """Places calls through the process at ``options.address``.
 
-    It runs where ``bridge.in_asyncio`` does: in a server, or under trio-asyncio.
+    It runs where ``bridge.in_asyncio`` does: in a server, or under trio-asyncio. ``followed``
+    counts the calls that are being followed.
     """
 
     def __init__(self, options: ProcessOptions) -> None:
@@ -59,7 +60,7 @@ class ProcessCarrier(Carrier):
         self.limits = options.limits
         self._link = CarrierLink(options.address)
         self._closed = True
-        self._followed = 0
+        self.followed = 0
         self._hanging_up = 0
         self._hung_up = trio.lowlevel.ParkingLot()
 
@@ -111,21 +112,21 @@ class ProcessCarrier(Carrier):
           CarrierUnavailable: it can't be reached or can't say now, or ``run`` is over.
           CarrierError: it refuses to say.
         """
-        self._followed += 1
+        self.followed += 1
         try:
             while True:
                 found = await self._look_up(attempt_id)
                 if not isinstance(found, StillUp):
                     return found
-                await trio.sleep(self._still_up_delay_s)
+                await trio.sleep(self.look_up_delay_s)
         finally:
-            self._followed -= 1
+            self.followed -= 1
 
     @property
-    def _still_up_delay_s(self) -> float:
+    def look_up_delay_s(self) -> float:
         """All calls that are followed together are asked about within the carrier's pace."""
         look_ups_per_s = self.limits.calls_per_second or _LOOK_UPS_PER_S
-        return max(_STILL_UP_DELAY_S, self._followed / look_ups_per_s)
+        return max(_STILL_UP_DELAY_S, self.followed / look_ups_per_s)
 
     async def hang_up(self, attempt_id: str) -> None:
         """Have the call ended; raises as ``follow`` does."""
