@@ -118,7 +118,7 @@ def test_without_a_file_it_works_in_memory(tmp_path: Path) -> None:
 
 def test_a_full_board_leaves_intents_unlisted() -> None:
     """They are asked about, as if there were no board; room is used again."""
-    memory = bytearray(2 * 64)
+    memory = bytearray(2 * 32)
     board = UndialedBoard(memory)
     board.add(INTENT)
     board.add(OTHER)

@@ -67,7 +67,7 @@ WALL_S: Final = 1_700_000_000.0
 
 NO_LIMITS: Final = CarrierLimits()
 
-BOARD_SIZE: Final = 64 * 257
+BOARD_SIZE: Final = 32 * 257
 """A small board of the undialed: enough for tests, and quick to read."""
 
 FOR_EVER_S: Final = 1e7

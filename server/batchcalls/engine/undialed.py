@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from hashlib import blake2b
+from hashlib import blake2s
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +30,8 @@ import structlog
 
 from batchcalls.core.model import Attempt
 
-_SLOT: Final = 64
-"""Bytes a listing: a whole digest, a line of the processor's cache."""
+_SLOT: Final = 32
+"""Bytes a listing: a whole digest."""
 
 _SLOTS: Final = 16_384
 """The most listings. Intents wait to leave for some commits only; the others aren't listed."""
@@ -120,7 +120,7 @@ class UndialedBoard:
 
 
 def _digest(attempt: Attempt) -> bytes:
-    return blake2b(f"{attempt.attempt_id} {attempt.start_time_us}".encode()).digest()
+    return blake2s(f"{attempt.attempt_id} {attempt.start_time_us}".encode()).digest()
 
 
 def _mapped(file: Path) -> mmap.mmap:
@@ -154,4 +154,4 @@ def _head(descriptor: int) -> bytes:
     """What a board of this boot, in this very file, begins with."""
     file = os.fstat(descriptor)
     words = f"{_MAGIC} {_BOOT_ID.read_text()} {file.st_dev} {file.st_ino}"
-    return blake2b(words.encode()).digest()
+    return blake2s(words.encode()).digest()

@@ -47,7 +47,7 @@ from batchcalls_simulator.lab.trio_loop import TrioLoop
 PATIENCE_S = 2 * 86_400.0
 """How long the second phase may last. The slowest scenario needs less than half of it."""
 
-_BOARD_SIZE = 64 * 65
+_BOARD_SIZE = 32 * 65
 """A small board of the undialed: some worlds fill it."""
 
 _ASK_AGAIN_S = 1.0
