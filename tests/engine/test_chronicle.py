@@ -9,7 +9,11 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
+from batchcalls.engine.chronicle import Chronicle
 from batchcalls.engine.engine import Engine
+from batchcalls.engine.journal import Published
+from batchcalls.testing.store.bench import Books
+from batchcalls.testing.store.changes import cancel_requested, completed, dialed, submitted
 from tests.engine.world import COMPLETES, ENDLESS, World, calls, people, simulator, spec
 
 
@@ -51,15 +55,16 @@ async def test_each_step_of_a_batch_is_a_line(autojump_clock: MockClock) -> None
     assert ended["took_s"] >= 600
 
 
-async def test_a_cancel_that_ends_a_batch_at_once_is_told_too(autojump_clock: MockClock) -> None:
-    """Who looks for the reason of the end finds it, though both came in one commit."""
-    with capture_logs() as lines, World() as world:
-        async with world.life() as engine:
-            await engine.submit(spec(), calls(ENDLESS))
-            await trio.sleep(1)
-            await engine.cancel("batch_a", hang_up=True)
-            await world.observer.final()
-    assert names(lines)[-2:] == ["batch_canceling", "batch_ended"]
+def test_a_cancel_is_told_though_the_batch_ended_in_the_same_commit() -> None:
+    """Who looks for the reason of the end finds it."""
+    books = Books()
+    for change in (submitted(calls=1), dialed()):
+        books.group(change)
+    group = books.group(cancel_requested(), completed())
+    events = [Published(event, b"") for effects in group.writes for event in effects.events]
+    with capture_logs() as lines:
+        Chronicle().committed(group.writes, events, list(group.batches.values()))
+    assert names(lines) == ["batch_canceling", "batch_ended"]
 
 
 async def test_a_repeated_submission_is_a_line_of_its_own(autojump_clock: MockClock) -> None:
