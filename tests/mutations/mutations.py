@@ -76,7 +76,7 @@ MUTATIONS = (
     Mutation(
         name="a call that is up after a crash isn't waited for",
         file="engine/recovery.py",
-        before="found = await _insist(ask)",
+        before="found = await _insist(attempt_id, ask)",
         after="found = _NOT_KNOWN",
         broken="calls are up|up in the end",
     ),
@@ -179,8 +179,8 @@ MUTATIONS = (
     Mutation(
         name="facts are dropped while the disk is full",
         file="engine/journal.py",
-        before="self._queue = [entry for entry in waiting if entry.is_fact]",
-        after="self._queue = []",
+        before="self._queue[behind:] = [entry for entry in waiting if entry.is_fact]",
+        after="del self._queue[behind:]",
         broken="not finished in time|LostRow|isn't open",
     ),
     Mutation(
