@@ -1,4 +1,4 @@
-"""The log tells what became durable of whole batches, and when a carrier is down."""
+"""The log tells what became durable of whole batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from batchcalls.engine.engine import Engine
 from batchcalls.engine.journal import Published
 from batchcalls.testing.store.bench import Books
 from batchcalls.testing.store.changes import cancel_requested, completed, dialed, submitted
-from tests.engine.world import COMPLETES, ENDLESS, World, calls, people, simulator, spec
+from tests.engine.world import COMPLETES, ENDLESS, World, calls, spec
 
 
 def names(lines: list[Any]) -> list[str]:
@@ -81,15 +81,3 @@ async def test_a_repeated_submission_is_a_line_of_its_own(autojump_clock: MockCl
 async def _submit_twice(engine: Engine) -> None:
     for batch_id in ("batch_a", "batch_b"):
         await engine.submit(spec(batch_id, request_id="monday"), calls(COMPLETES))
-
-
-async def test_a_carrier_that_is_down_is_told_once(autojump_clock: MockClock) -> None:
-    """However many dials it refuses; and once more when it is back."""
-    with capture_logs() as lines, World(simulator(outages="2-300", talk_time=1)) as world:
-        async with world.life() as engine:
-            await engine.submit(spec(concurrency=4), people(100))
-            batch = await world.observer.final()
-    down_or_back = [name for name in names(lines) if name.startswith("carrier_")]
-    assert down_or_back == ["carrier_down", "carrier_back"]
-    assert the(lines, "carrier_down")["carrier"] == "simulator"
-    assert batch.counts.completed == 100
