@@ -47,15 +47,15 @@ def test_a_list_of_calls_with_large_scripts_is_cut_into_pages(stub: BatchCallsSe
     assert found == [f"call_{batch_id.removeprefix('batch_')}_{at}" for at in range(MANY)]
 
 
-def test_a_list_of_batches_with_large_scripts_is_cut_into_pages(
-    stub: BatchCallsServiceStub,
-) -> None:
-    """The same where what is large is the batch."""
-    made = [stub.SubmitBatch(large_batch(1)).batch.batch_id for _ in range(80)]
-    request = messages.ListBatchesRequest(page_size=500)
+def test_a_list_of_batches_with_many_labels_is_cut_into_pages(stub: BatchCallsServiceStub) -> None:
+    """The same where what is large is the batch: 5 MiB of labels."""
+    labels = {f"label {at}": "€" * 255 for at in range(64)}
+    request = batch(1, start_time=LATER, labels=labels)
+    made = [stub.SubmitBatch(request).batch.batch_id for _ in range(100)]
+    listing = messages.ListBatchesRequest(page_size=500)
     found: list[str] = []
     while made[0] not in found:
-        page = stub.ListBatches(request)
+        page = stub.ListBatches(listing)
         found += [each.batch_id for each in page.batches]
-        request.page_token = page.next_page_token
+        listing.page_token = page.next_page_token
     assert [batch_id for batch_id in found if batch_id in made] == made[::-1]
