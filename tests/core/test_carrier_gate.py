@@ -7,10 +7,11 @@ import math
 import pytest
 
 from batchcalls.core.breaker import SILENCE_S, Breaker
-from batchcalls.core.carrier_gate import CarrierGate
+from batchcalls.core.carrier_gate import MAX_SUSPECTS, REFUSALS_OF_ITS_OWN, CarrierGate
 from batchcalls.core.throttle import MAX_REST_S
 
 DOWN_S = 5.0
+ANY, OTHER = ("batch_a", 0), ("batch_b", 0)
 
 
 def gate(*, slots: int = 0, rate: float = 0.0) -> CarrierGate:
@@ -78,7 +79,7 @@ def test_a_throttle_halves_the_rate_and_time_brings_it_back() -> None:
     paced = gate(rate=10.0)
     for _ in range(11):
         launch(paced, max(paced.launch_at(10.0), paced.limit.launch_at(10.0)))
-    paced.throttled(11.1, retry_after_s=0.0)
+    paced.throttled(11.1, ANY, retry_after_s=0.0)
     assert paced.limit.pacer.rate == pytest.approx(5.0, rel=0.11)
     paced.prepare_at(16.0)
     assert 5.0 < paced.limit.pacer.rate < 10.0
@@ -90,24 +91,42 @@ def test_a_throttle_halves_the_rate_and_time_brings_it_back() -> None:
 def test_a_carrier_gets_the_rest_that_it_asks_for(asked_s: float, rest_s: float) -> None:
     """Nothing is prepared or leaves before, and a shorter wish doesn't shorten it."""
     full = gate()
-    full.throttled(10.0, retry_after_s=asked_s)
-    full.throttled(10.0, retry_after_s=0.0)
+    full.throttled(10.0, ANY, retry_after_s=asked_s)
+    full.throttled(10.0, ANY, retry_after_s=0.0)
     assert full.shut_at(10.0) == (rest_s > 0.0)
     assert full.prepare_at(10.0) == full.launch_at(10.0) == 10.0 + rest_s
     assert not full.shut_at(10.0 + rest_s)
 
 
-def test_a_call_that_is_refused_again_while_others_are_taken_slows_nobody_down() -> None:
-    """It is about its number; where nobody was taken in between, the carrier itself is full."""
+def test_a_call_that_is_always_refused_while_others_are_taken_slows_nobody_down() -> None:
+    """After some refusals it is about its number, unless the carrier takes nobody else either."""
     one = gate(rate=10.0)
-    one.throttled(10.0, retry_after_s=5.0, again=True)
-    assert one.launch_at(10.0) == 10.0
-    one.throttled(10.0, retry_after_s=5.0)
-    one.throttled(20.0, retry_after_s=5.0, again=True)
-    assert one.launch_at(20.0) == 25.0
-    one.took()
-    one.throttled(30.0, retry_after_s=5.0, again=True)
-    assert one.launch_at(30.0) == 30.0
+    for refusals in range(1, REFUSALS_OF_ITS_OWN):
+        one.took(OTHER)
+        assert one.throttled(10.0 * refusals, ANY, retry_after_s=5.0) == refusals
+        assert one.launch_at(10.0 * refusals) == 10.0 * refusals + 5.0
+    one.throttled(100.0, ANY, retry_after_s=5.0)
+    assert one.launch_at(100.0) == 105.0
+    one.took(OTHER)
+    one.throttled(110.0, ANY, retry_after_s=5.0)
+    assert one.launch_at(110.0) == 110.0
+
+
+def test_a_call_that_was_taken_in_the_end_begins_anew() -> None:
+    """Its refusals are counted in a row."""
+    one = gate()
+    one.throttled(10.0, ANY, retry_after_s=0.0)
+    one.took(ANY)
+    assert one.throttled(20.0, ANY, retry_after_s=0.0) == 1
+
+
+def test_suspects_are_forgotten_when_there_are_many() -> None:
+    """Their number is bounded, whatever a carrier refuses."""
+    one = gate()
+    for position in range(MAX_SUSPECTS + 1):
+        one.throttled(10.0, ("batch_a", position), retry_after_s=0.0)
+    assert one.throttled(20.0, ("batch_a", MAX_SUSPECTS), retry_after_s=0.0) == 2
+    assert one.throttled(20.0, ("batch_a", 0), retry_after_s=0.0) == 1
 
 
 def test_the_rate_comes_back_for_dials_that_are_prepared_already() -> None:
@@ -115,7 +134,7 @@ def test_the_rate_comes_back_for_dials_that_are_prepared_already() -> None:
     paced = gate(slots=1)
     launch(paced, 10.0)
     paced.limit.release()
-    paced.throttled(10.0, retry_after_s=0.0)
+    paced.throttled(10.0, ANY, retry_after_s=0.0)
     paced.limit.prepare()
     assert paced.limit.pacer.rate == 0.5
     paced.launch_at(15.0)
@@ -129,7 +148,7 @@ def test_an_unlimited_carrier_is_paced_from_what_it_got_lately() -> None:
     free = gate()
     for place in range(40):
         launch(free, 10.0 + place / 40.0)
-    free.throttled(11.0, retry_after_s=0.0)
+    free.throttled(11.0, ANY, retry_after_s=0.0)
     assert free.limit.pacer.rate == pytest.approx(20.0, rel=0.05)
 
 

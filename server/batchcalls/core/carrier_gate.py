@@ -6,8 +6,8 @@ for; then the adaptive rate begins low and recovers step by step. Calls wait beh
 none of this costs them an attempt.
 
 "No room" may mean the carrier, or only the number that was dialed; nobody can tell by the word.
-So it is taken for the carrier the first time. When the same call is refused again, while others
-were taken, it is about that call alone: others don't slow down for it.
+It is taken for the carrier's, until a call was refused ``REFUSALS_OF_ITS_OWN`` times in a row
+although others were taken in between: others don't slow down for that one any more.
 """
 
 from __future__ import annotations
@@ -22,6 +22,15 @@ from batchcalls.core.throttle import MAX_REST_S, AdaptiveRate
 
 QUESTIONS_PER_S: Final = 50.0
 """How often a carrier is asked about calls of an earlier process that has no pace of its own."""
+
+MAX_SUSPECTS: Final = 256
+"""How many refused calls are remembered; one that is forgotten begins anew."""
+
+REFUSALS_OF_ITS_OWN: Final = 5
+"""A carrier that is full refuses some call so often by chance, but not many."""
+
+CallKey = tuple[str, int]
+"""Batch and position."""
 
 
 class CarrierGate:
@@ -42,6 +51,7 @@ class CarrierGate:
         self._questions = Pacer(QUESTIONS_PER_S)
         self._rests_until = -math.inf
         self._has_room = True
+        self._suspects: dict[CallKey, int] = {}
 
     def __repr__(self) -> str:
         return f"<CarrierGate {self.limit!r} {self.breaker!r} {self._rate!r}>"
@@ -79,14 +89,24 @@ class CarrierGate:
     def _pacer_of_questions(self) -> Pacer:
         return self.limit.pacer if self.limit.pacer.rate else self._questions
 
-    def took(self) -> None:
-        """The carrier took a dial."""
+    def took(self, call: CallKey) -> None:
+        """The carrier took a dial of that call."""
         self._has_room = True
+        self._suspects.pop(call, None)
 
-    def throttled(self, now: float, *, retry_after_s: float, again: bool = False) -> None:
-        """The carrier had no room for a dial; ``again``: nor for the same call before."""
-        if again and self._has_room:
-            return
+    def throttled(self, now: float, call: CallKey, *, retry_after_s: float) -> int:
+        """The carrier had no room for a call; returns how often in a row, from 1.
+
+        The carrier gets the rest that it asks for, unless that is about the call alone.
+        """
+        refusals = self._suspects[call] = self._suspects.pop(call, 0) + 1
+        if len(self._suspects) > MAX_SUSPECTS:
+            del self._suspects[next(iter(self._suspects))]
+        if refusals < REFUSALS_OF_ITS_OWN or not self._has_room:
+            self._rest(now, retry_after_s)
+        return refusals
+
+    def _rest(self, now: float, retry_after_s: float) -> None:
         self._has_room = False
         self._rests_until = max(self._rests_until, now + min(retry_after_s, MAX_REST_S))
         observed_rate = self.limit.pacer.observed_rate(now)

@@ -265,7 +265,7 @@ class Dispatcher:
     def carrier_took(self, dial: Dial, now: float) -> bool:
         """The carrier took a dial: it told of its progress. True if others may go since."""
         gate = dial.lane.carrier
-        gate.took()
+        gate.took((dial.lane.batch_id, dial.call.position))
         if gate.breaker.closed:
             return False
         gate.breaker.taken(now, dialed_at=dial.launched_at)
@@ -275,7 +275,7 @@ class Dispatcher:
     def carrier_up(self, dial: Dial, now: float) -> None:
         """A dial ended in a result of any kind."""
         gate = dial.lane.carrier
-        gate.took()
+        gate.took((dial.lane.batch_id, dial.call.position))
         if not gate.breaker.untroubled:
             gate.breaker.success(now, dialed_at=dial.launched_at)
             self._reconsider(gate, now)
@@ -297,12 +297,16 @@ class Dispatcher:
         self._reconsider(gate, now)
         return has_opened
 
-    def carrier_throttled(self, dial: Dial, now: float, *, retry_after_s: float) -> None:
-        """The carrier had no room; until ``retry_after_s`` it gets no dial."""
-        gate, call = dial.lane.carrier, dial.call
-        gate.throttled(now, retry_after_s=retry_after_s, again=call.dials > call.attempts)
+    def carrier_throttled(self, dial: Dial, now: float, *, retry_after_s: float) -> int:
+        """The carrier had no room, and gets no dial for ``retry_after_s``.
+
+        Returns how often in a row it had none for this call, from 1.
+        """
+        gate, call = dial.lane.carrier, (dial.lane.batch_id, dial.call.position)
+        refusals = gate.throttled(now, call, retry_after_s=retry_after_s)
         gate.breaker.taken(now, dialed_at=dial.launched_at)
         self._reconsider(gate, now)
+        return refusals
 
     # The decision
 

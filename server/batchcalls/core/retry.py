@@ -10,8 +10,8 @@ The delay before attempt n+1 is delay × multiplier to the power n-1, never more
 cap holds after the jitter too.
 
 A call that its carrier had no room for made no attempt: it waits as long as the carrier asked,
-and at least ``REFUSED_DELAY_S``, twice as long after each refusal. A number for which there is
-never room costs a dial now and then, and never ends by itself.
+and at least ``REFUSED_DELAY_S``, twice as long after each refusal in a row. A number for which
+there is never room costs a dial now and then, and never ends by itself.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from batchcalls.core.model import CallStatus, Outcome, RetryConfig
 REFUSED_DELAY_S: Final = 1.0
 """How long a call that was refused waits at least, the first time."""
 
-MAX_REFUSED_DELAY_S: Final = 300.0
-"""How long it waits in the end, unless the carrier asks for more."""
+MAX_REFUSED_DELAY_S: Final = 30.0
+"""How long it waits in the end, unless the carrier asks for more: where the carrier is full, a line
+that falls free isn't left alone for long."""
 
 
 class Retry(NamedTuple):
@@ -84,7 +85,7 @@ def next_delay_s(config: RetryConfig, attempts: int, draw: float) -> float:
 
 
 def refused_delay_s(refusals: int, asked_s: float) -> float:
-    """The seconds before a call is dialed again that was refused ``refusals`` times (from 1).
+    """The seconds before a call is dialed again that was refused ``refusals`` times in a row.
 
     ``asked_s`` is what the carrier asked for, 0 or more.
     """

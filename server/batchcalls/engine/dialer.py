@@ -247,10 +247,9 @@ class Dialer:
         try:
             result = await carrier.place_call(call, lambda progress: self.report(dial, progress))
         except CarrierThrottled as error:
-            self._dispatcher.carrier_throttled(
+            refusals = self._dispatcher.carrier_throttled(
                 dial, self._clock.now(), retry_after_s=error.retry_after_s
             )
-            refusals = dial.call.dials - dial.call.attempts + 1
             return _Refused(str(error), retry.refused_delay_s(refusals, error.retry_after_s))
         except CarrierUnavailable as error:
             if self._dispatcher.carrier_down(dial, self._clock.now()):

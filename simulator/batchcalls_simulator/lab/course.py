@@ -26,6 +26,7 @@ import trio
 
 from batchcalls.core.lane import Lane
 from batchcalls.core.limits import Limit
+from batchcalls.core.model import Counts
 from batchcalls.engine.engine import Engine
 from batchcalls_simulator.carrier import SimulatorCarrier
 from batchcalls_simulator.trunk import Shortage
@@ -118,15 +119,17 @@ class Sampler:
         if lane is None or batch is None:
             return
         up = self._engine.dialer.calls_up
-        binding = self._binding(lane, now, retrying=batch.counts.retrying)
+        binding = self._binding(lane, now, batch.counts)
         self.samples.append(Sample(now - began, up, batch.counts.completed, binding))
         if len(self.samples) > _MAX_SAMPLES:
             del self.samples[1::2]
             self._interval_s *= 2
 
-    def _binding(self, lane: Lane, now: float, *, retrying: int) -> Binding:
+    def _binding(self, lane: Lane, now: float, counts: Counts) -> Binding:
         if lane.ready.peek() is None:
-            return Binding.RETRY_DELAYS if retrying else Binding.LAST_CALLS
+            if counts.pending:  # each was refused, and waits to be dialed again
+                return self._throttled_by()
+            return Binding.RETRY_DELAYS if counts.retrying else Binding.LAST_CALLS
         limits = self._limits(lane)
         full = [(limit.slots, slots) for limit, slots, _ in limits if limit.full]
         if full:
