@@ -136,6 +136,8 @@ class Sampler:
             return min(full, key=lambda pair: pair[0])[1]
         if not lane.carrier.breaker.closed:
             return Binding.CARRIER_DOWN
+        if lane.carrier.shut_at(now):
+            return self._throttled_by()  # it has asked for a rest
         paced, _, rate = max(limits, key=lambda entry: entry[0].launch_at(now))
         if paced.launch_at(now) > now:
             return self._throttled_by() if self._is_slowed(paced, lane) else rate
