@@ -27,12 +27,12 @@ _PROCESSES: Final = 2
 _CALLS_PER_SECOND: Final = 200
 _SERVICE: Final = "/batchcalls.v1.BatchCallsService"
 _WARM_UP_S: Final = 1.0
-_LASTING_S: Final = 600
+_LASTING_S: Final = 400
 
 
 def measure(effort: Effort) -> Iterator[Row]:
     """The rows of this benchmark."""
-    times, seconds = effort.pick(full=(3, 3.0), quick=(1, 0.5))
+    times, seconds = effort.pick(full=(2, 3.0), quick=(1, 0.5))
     people = {"talk_time": "0.05"}
     long = Workload(
         calls=effort.pick(full=20_000, quick=1_000), concurrency=500, people={"talk_time": "0.02"}

@@ -24,7 +24,7 @@ SUITE: Final = (
     Benchmark(name="slots", measure=slots.measure, time_box_s=90),
     Benchmark(name="pacing", measure=pacing.measure, time_box_s=90),
     Benchmark(name="reads", measure=reads.measure, time_box_s=90),
-    Benchmark(name="readers", measure=readers.measure, time_box_s=180),
+    Benchmark(name="readers", measure=readers.measure, time_box_s=240),
     Benchmark(name="events", measure=events.measure, time_box_s=90),
     Benchmark(name="upload", measure=upload.measure, time_box_s=90),
     Benchmark(name="restart", measure=restart.measure, time_box_s=180),
