@@ -124,7 +124,4 @@ class Streams:
 
     def _check_open(self) -> None:
         if self._feed.closed:
-            raise Unavailable(
-                "the server is shutting down; resume from the last sequence",
-                reason=Reason.SHUTTING_DOWN,
-            )
+            raise Unavailable("the server is shutting down", reason=Reason.SHUTTING_DOWN)
