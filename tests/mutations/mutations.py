@@ -165,7 +165,7 @@ MUTATIONS = (
         before="        return lane.is_open and not self._stopped and not lane",
         after="        return not self._stopped and not lane",
         also=("core/dispatch.py", "        lane.forget_queue()\n        self._recall(lane)", ""),
-        broken="though its batch was (canceling|paused)",
+        broken="though its batch was (canceling|paused)|not finished in time",
         seeds=150,
     ),
     Mutation(
