@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import trio
 from trio.testing import MockClock
 
 from batchcalls.clock import Clock
+from batchcalls.core.model import RetryOrder
 from tests.engine.world import (
     BUSY_ONCE,
     ScriptedCarrier,
     World,
+    call,
     calls,
     people,
     retry,
@@ -22,14 +26,16 @@ from tests.engine.world import (
 
 
 class Wall:
-    """The virtual wall clock, which somebody sets at a moment."""
+    """The virtual wall clock, which somebody sets at a moment, and sets right at another."""
 
-    def __init__(self, *, at_s: float, by_s: float) -> None:
+    def __init__(self, *, at_s: float, by_s: float, until_s: float = math.inf) -> None:
         self.at_s = at_s
         self.by_s = by_s
+        self.until_s = until_s
 
     def __call__(self) -> float:
-        return wall_s() + (self.by_s if trio.current_time() >= self.at_s else 0.0)
+        is_wrong = self.at_s <= trio.current_time() < self.until_s
+        return wall_s() + (self.by_s if is_wrong else 0.0)
 
 
 def stepped(wall: Wall) -> tuple[World, ScriptedCarrier]:
@@ -56,6 +62,24 @@ async def test_a_retry_is_dialed_within_a_second_of_its_time(
     first, second = carrier.dialed_at
     assert first == pytest.approx(0.0, abs=0.1)
     assert due_at_s <= second <= due_at_s + 1.0
+
+
+async def test_a_clock_that_was_ahead_for_a_while_makes_no_later_retry_early(
+    autojump_clock: MockClock,
+) -> None:
+    """What falls due by a clock that was set back is found by that clock alone."""
+    world, carrier = stepped(Wall(at_s=100.0, by_s=3_000.0, until_s=200.0))
+    queue = people(100)
+    queue[30] = call(BUSY_ONCE)
+    often = spec(concurrency=1, retry=retry(2, delay_s=600.0), retry_order=RetryOrder.RETRIES_FIRST)
+    with world:
+        async with world.life() as engine:
+            await engine.submit(often, queue)
+            await world.observer.final()
+    dialed = zip(carrier.dialed, carrier.dialed_at, strict=True)
+    first, second = [at for one, at in dialed if one.phone_number == BUSY_ONCE]
+    assert first > 200.0
+    assert first + 600.0 <= second <= first + 611.0  # the line is free every ten seconds
 
 
 @pytest.mark.parametrize(("by_s", "start_at_s"), [(1_000.0, 1_000.0), (-500.0, 2_500.0)])

@@ -248,6 +248,7 @@ class Lane:
                 self.waiting.discard(waiting_key(call))
 
     def forget_queue(self) -> None:
-        """Drop the windows; the store still has everything."""
+        """Drop the windows, and the moment between them; the store still has everything."""
         self.ready.clear()
         self.waiting.clear()
+        self.due_until_us = 0
