@@ -73,6 +73,24 @@ async def test_calls_that_are_on_their_way_are_left_to_themselves(
         check_settled(world)
 
 
+async def test_calls_whose_intents_are_refused_late_are_swept(autojump_clock: MockClock) -> None:
+    """The sweep has passed them by: they were on their way, some commits behind the cancel."""
+    disk = Disk()
+    with World(run_sync=disk.run_sync) as world:
+        async with world.life() as engine:
+            await engine.submit(spec("batch_b", concurrency=700), people(700))
+            await engine.submit(spec(retry=retry(2, 10.5)), calls(*[BUSY] * 10))
+            await trio.sleep(9.5)
+            disk.stick()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(partial(engine.cancel, "batch_a", hang_up=False))
+                await trio.sleep(2)  # 700 calls end, then 10 intents queue behind all of that
+                disk.free()
+            batch = await world.observer.final()
+        assert batch.counts.canceled == 10
+        check_settled(world)
+
+
 async def test_retries_are_swept_too(autojump_clock: MockClock) -> None:
     """A call that waits for its next attempt is canceled with its attempts kept."""
     with World() as world:

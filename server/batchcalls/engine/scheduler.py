@@ -125,6 +125,7 @@ class Scheduler:
             self._settled(dial)
             self._dispatcher.unprepared(dial, now)
             self._dialer.given_back()
+            self._follow_again(dial.lane.batch_id)
         self._bell.ring()
 
     def _read_queue(self, lane: Lane) -> None:
@@ -167,8 +168,13 @@ class Scheduler:
         return self._clock.to_monotonic(min(self._starts.values()))
 
     def _start_answered(self, batch_id: str, error: BatchCallsError | None) -> None:
+        if error is not None:
+            self._follow_again(batch_id)
+
+    def _follow_again(self, batch_id: str) -> None:
+        """A proposal was refused: what the batch's status asks for may have passed its call by."""
         batch = self._journal.batch(batch_id)
-        if error is not None and batch is not None:
+        if batch is not None:
             self._follow(batch)
 
     # Listening
