@@ -20,6 +20,7 @@ from batchcalls.carriers.base import (
 from batchcalls.core.carrier_gate import QUESTIONS_PER_S
 from batchcalls.core.model import BatchStatus, Outcome
 from batchcalls.engine.dialer import LETTING_GO_S, Timing
+from batchcalls_simulator.lab.world import deterministic_scheduling
 from tests.engine.knowing import REACHED, UP_FOR_EVER, knowing, lose
 from tests.engine.world import (
     Report,
@@ -238,6 +239,27 @@ async def test_a_call_is_not_waited_for_longer_than_it_may_last(
             assert trio.current_time() == pytest.approx(600, abs=0.1)
         assert carrier.hung_up == ["attempt_a_0_1"]
         assert world.calls()[0].outcome is Outcome.CANCELED
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_call_that_cannot_be_ended_at_its_longest_is_given_up(
+    autojump_clock: MockClock, seed: int
+) -> None:
+    """Its longest duration counts from the dial, too, whichever task goes first."""
+
+    async def never(*_: object) -> Any:
+        await trio.sleep_forever()
+
+    with (
+        deterministic_scheduling(seed),
+        World(simulator(talk_time=5_000), timing=Timing(max_call_duration_s=3_600)) as world,
+    ):
+        await lose(world, spec(), people(1), after_s=3_000)
+        carrier = ScriptedCarrier(simulator().place_call, follow=never, hang_up=never)
+        world.carriers = {"simulator": carrier}
+        async with world.life():
+            await world.observer.final()
+            assert trio.current_time() == pytest.approx(3_600 + LETTING_GO_S, abs=0.1)
 
 
 async def test_a_carrier_is_asked_however_late_it_is(autojump_clock: MockClock) -> None:

@@ -140,9 +140,15 @@ class Dialer:
         outside: then the server stops, and the call stays open.
         """
         scope = self._up[dial] = trio.CancelScope(deadline=deadline)
+        return scope
+
+    def take_over(self, dial: Dial, deadline: float) -> trio.CancelScope:
+        """As ``take_up``, for a call of an earlier process; it is over where that hung it up."""
+        scope = self.take_up(dial, deadline)
         batch = self._journal.batch(dial.lane.batch_id)
         if batch is not None and batch.hang_up:
             self.hang_up(dial.lane)
+        self._told_to_end.ring()  # it may have to end before all that are up
         return scope
 
     async def run(self, dial: Dial) -> None:
@@ -175,7 +181,7 @@ class Dialer:
                 self.end(dial, _HELD)
 
     def _next_overdue_at(self) -> float:
-        """When the first call is overdue. One that isn't up yet ends later than all that are."""
+        """When the first call is overdue; one that is dialed from now on ends later."""
         latest = self._clock.now() + self._timing.max_call_duration_s
         return min((up.deadline for up in self._up.values()), default=latest) + LETTING_GO_S
 

@@ -104,7 +104,7 @@ class Recovery:
         assert dial.attempt is not None
         carrier, attempt_id = self._carriers[dial.lane.carrier.name], dial.attempt.attempt_id
         deadline = self._deadline(dial.attempt)
-        with self._dialer.take_up(dial, deadline) as scope:
+        with self._dialer.take_over(dial, deadline) as scope:
             result = await self._follow(carrier, dial, attempt_id)
         if scope.cancelled_caught:
             await _insist(attempt_id, partial(carrier.hang_up, attempt_id))
