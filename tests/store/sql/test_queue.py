@@ -36,10 +36,37 @@ def test_the_head_of_a_long_queue_is_read_along_its_indexes() -> None:
     store.read_latest(explain)
     store.close()
     assert len(plans) >= 5
-    for plan in plans:
-        assert len(plan) == 1, f"it sorts: {plan}"
-        assert "SEARCH calls USING" in plan[0]
-        assert "ix_calls_queue" in plan[0]
+    steps = [step for plan in plans for step in plan]
+    assert not [step for step in steps if "B-TREE" in step], "it sorts"
+    on_calls = [step for step in steps if "calls" in step]
+    assert all(step.startswith("SEARCH calls USING INDEX ix_calls_queue") for step in on_calls)
+
+
+def test_each_call_may_have_a_priority_of_its_own() -> None:
+    """A score, for one: how often the database is asked is bounded by what is asked for."""
+    assert statements(priorities=300, limit=9) <= 1 + 2 * 9
+
+
+def statements(*, priorities: int, limit: int) -> int:
+    """How often the database is asked for the head of a queue of calls and retries."""
+    asked = 0
+
+    def count_one(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+
+    def read(connection: Connection) -> None:
+        key = connection.scalar(select(schema.batches.c.batch_key))
+        sqlalchemy.event.listen(connection, "before_cursor_execute", count_one)
+        order = RetryOrder.FRESH_FIRST
+        queue.queue_head(connection, key, now_us=NOW_US, after=None, limit=limit, order=order)
+
+    store = SqlStore.open("sqlite://")
+    store.commit(Books().group(submitted(priorities=[*range(priorities)] * 2)))
+    store.read_latest(lambda write: make_retries(write, priorities // 4))
+    store.read_latest(read)
+    store.close()
+    return asked
 
 
 @pytest.mark.parametrize("order", RetryOrder)

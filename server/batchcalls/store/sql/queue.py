@@ -1,19 +1,31 @@
 """Reads the head of a batch's queue along its index, whatever waits behind it.
 
 The index is ordered by priority, due time and position. Of each priority the calls that are due
-lie side by side, and so do those that aren't. So a read goes from priority to priority, each
-found by one step down the index, and takes of each no more than it was asked for: what it costs
-doesn't grow with the calls that are due, nor with those that wait.
+lie side by side, and so do those that aren't. So one statement goes from priority to priority,
+each found by one step down the index, and tells when its first calls are due; then only those
+are read that have what is wanted, no more of each than was asked for. What it costs doesn't grow
+with the calls that are due, nor with those that wait, and hardly with the number of priorities: a
+client may give each call one of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from heapq import merge
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, select, text, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    and_,
+    select,
+    text,
+    true,
+    tuple_,
+)
 
 from batchcalls.core.lane import QueuedCall, waiting_key
 from batchcalls.core.model import CallStatus, RetryOrder
@@ -41,15 +53,15 @@ def queue_head(
     order: RetryOrder,
 ) -> QueueHead:
     """The first ready and the first waiting calls; as ``Store.queue_head`` promises."""
-    priorities = list(_priorities(connection, key))
+    beyond = after or (now_us, _LAST_POSITION)
+    priorities = _priorities(connection, key, beyond)
     ready: list[QueuedCall] = []
-    for priority in priorities:
+    for priority, first_due_us, *_ in priorities:
         if len(ready) == limit:
             break
-        ready += _ready(connection, key, priority, now_us, limit - len(ready), order)
-    beyond = after or (now_us, _LAST_POSITION)
-    later = [_waiting(connection, key, priority, beyond, limit) for priority in priorities]
-    waiting = list(islice(merge(*later, key=waiting_key), limit))
+        if first_due_us <= now_us:
+            ready += _ready(connection, key, priority, now_us, limit - len(ready), order)
+    waiting = _waiting(connection, key, priorities, beyond, limit)
     return QueueHead(
         ready=ready,
         ready_complete=len(ready) < limit,
@@ -58,14 +70,43 @@ def queue_head(
     )
 
 
-def _priorities(connection: Connection, key: int | None) -> Iterator[int]:
+class _Priority(NamedTuple):
+    """A priority of calls that wait: when the first is due, and the first beyond some place.
+
+    The latter is a due time and a position; None where there is no such call.
+    """
+
+    priority: int
+    first_due_us: int
+    next_due_us: int | None
+    next_position: int | None
+
+
+def _priorities(
+    connection: Connection, key: int | None, beyond: tuple[float, ...]
+) -> list[_Priority]:
     """The priorities of the calls that wait, from high to low."""
     queued = and_(calls.c.batch_key == key, text(QUEUED))
     highest = select(calls.c.priority).where(queued).order_by(calls.c.priority.desc()).limit(1)
-    priority = connection.scalar(highest)
-    while priority is not None:
-        yield priority
-        priority = connection.scalar(highest.where(calls.c.priority < priority))
+    found = select(highest.scalar_subquery().label("priority")).cte("found", recursive=True)
+    lower = highest.where(calls.c.priority < found.c.priority).correlate(found).scalar_subquery()
+    found = found.union_all(select(lower).where(found.c.priority.is_not(None)))
+
+    def first(column: Column[int], where: ColumnElement[bool]) -> ScalarSelect[int]:
+        same = select(column).where(queued, calls.c.priority == found.c.priority, where)
+        ordered = same.order_by(calls.c.due_time_us, calls.c.position).limit(1)
+        return ordered.correlate(found).scalar_subquery()
+
+    further = tuple_(calls.c.due_time_us, calls.c.position) > tuple_(*beyond)
+    rows = connection.execute(
+        select(
+            found.c.priority,
+            first(calls.c.due_time_us, true()),
+            first(calls.c.due_time_us, further),
+            first(calls.c.position, further),
+        ).where(found.c.priority.is_not(None))
+    )
+    return [_Priority(*row) for row in rows]
 
 
 def _ready(
@@ -85,10 +126,26 @@ def _ready(
 
 
 def _waiting(
-    connection: Connection, key: int | None, priority: int, after: tuple[float, ...], limit: int
+    connection: Connection,
+    key: int | None,
+    priorities: Sequence[_Priority],
+    after: tuple[float, ...],
+    limit: int,
 ) -> list[QueuedCall]:
-    place = tuple_(calls.c.due_time_us, calls.c.position)
-    return _calls(connection, key, priority, place > tuple_(*after), limit)
+    """The first of all priorities, read from that which is due first until no other can matter."""
+    beyond = tuple_(calls.c.due_time_us, calls.c.position) > tuple_(*after)
+    first: list[QueuedCall] = []
+    places = [
+        ((one.next_due_us, one.next_position), one.priority)
+        for one in priorities
+        if one.next_due_us is not None
+    ]
+    for place, priority in sorted(places):
+        if len(first) == limit and (first[-1].due_time_us, first[-1].position) < place:
+            break
+        found = _calls(connection, key, priority, beyond, limit)
+        first = list(islice(merge(first, found, key=waiting_key), limit))
+    return first
 
 
 def _calls(
@@ -118,22 +175,12 @@ def _calls(
 def earliest_due_us(connection: Connection, keys: Sequence[int]) -> int:
     """When the call that is due first, of those batches, is or was due; 0 if none waits."""
     due = [
-        moment
+        one.next_due_us
         for key in keys
-        for priority in _priorities(connection, key)
-        if (moment := _first_due(connection, key, priority)) is not None
+        for one in _priorities(connection, key, (0, _LAST_POSITION))
+        if one.next_due_us is not None
     ]
     return min(due, default=0)
-
-
-def _first_due(connection: Connection, key: int, priority: int) -> int | None:
-    due = calls.c.due_time_us
-    return connection.scalar(
-        select(due)
-        .where(calls.c.batch_key == key, text(QUEUED), calls.c.priority == priority, due > 0)
-        .order_by(due)
-        .limit(1)
-    )
 
 
 def undialed_calls(
