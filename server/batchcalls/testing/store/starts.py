@@ -23,6 +23,9 @@ from batchcalls.testing.store.changes import (
 _READERS: Final = 2
 _CALLS: Final = 20
 
+_PAUSE_S: Final = 0.001
+"""What a reader leaves to the others between two looks: a store may let them take turns."""
+
 
 def unfinished_batches_are_those_that_have_not_ended(open_store: StoreFactory) -> None:
     """Oldest first; one that waits or is paused is among them."""
@@ -111,7 +114,7 @@ def reads_beside_commits_see_one_snapshot(open_store: StoreFactory) -> None:
 
 
 def _read_until(over: Event, store: Store) -> None:
-    while not over.is_set():
+    while not over.wait(_PAUSE_S):
         _require_snapshot(store)
 
 
