@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -155,6 +156,40 @@ def test_a_second_server_is_refused_by_whatever_name(
     with pytest.raises(DatabaseInUse):
         SqlStore.open(url(link))
     store.close()
+
+
+def test_a_database_behind_a_link_is_as_good_as_any(tmp_path: Path) -> None:
+    """Its log is beside the file itself; a link that leads elsewhere by now is noticed."""
+    (tmp_path / "disk").mkdir()
+    path, link = tmp_path / "disk" / "calls.db", tmp_path / "link.db"
+    link.symlink_to(path)
+    store = SqlStore.open(url(link))
+    store.commit(group())
+    link.unlink()
+    link.symlink_to(tmp_path / "disk" / "other.db")
+    with pytest.raises(StoreFailure, match=f"{link} was deleted, moved or replaced"):
+        store.check()
+    store.close()
+
+
+@pytest.mark.parametrize("driver", ["aiosqlite", "pysqlcipher", "none"])
+def test_other_drivers_are_refused(driver: str) -> None:
+    """Whether they are installed or not: they would need settings of their own."""
+    with pytest.raises(UnsupportedDatabase, match=f"sqlite.{driver} is not supported"):
+        SqlStore.open(f"sqlite+{driver}:///calls.db")
+
+
+def test_a_file_that_cannot_be_locked_is_not_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems have no locks: who looks for another server looks for nothing."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(StoreFailure, match=r"can't be opened.*No locks available"):
+        SqlStore.open(url(tmp_path / "calls.db"))
 
 
 def test_no_file_beside_the_database_carries_the_lock(tmp_path: Path) -> None:

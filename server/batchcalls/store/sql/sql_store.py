@@ -44,6 +44,10 @@ _BALLAST: Final = bytes(512 * 1024)
 """A probe writes more than a group does: on a disk that is nearly full a small one would pass."""
 
 
+_DRIVERS: Final = ("sqlite", "sqlite+pysqlite")
+"""What opens a file by the driver that Python comes with; ``sqlite`` knows no other."""
+
+
 class UnsupportedDatabase(Exception):
     """The database URL names a dialect that this version can't serve."""
 
@@ -53,7 +57,7 @@ def _sqlite_url(database: str) -> URL:
         url = sqlalchemy.make_url(database)
     except ArgumentError as error:
         raise UnsupportedDatabase(f"{database} is no database URL: use sqlite:///FILE") from error
-    if url.get_backend_name() != "sqlite":
+    if url.drivername not in _DRIVERS:
         raise UnsupportedDatabase(f"{url.drivername} is not supported: use sqlite:///FILE")
     if url.host or url.port:
         raise UnsupportedDatabase(f"{database} names a host: a file is sqlite:///FILE")

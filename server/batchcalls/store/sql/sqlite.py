@@ -73,9 +73,11 @@ class FileLock:
         self._handle = os.open(locked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
             os.close(self._handle)
-            raise DatabaseInUse(database) from None
+            if isinstance(error, BlockingIOError):
+                raise DatabaseInUse(database) from None
+            raise  # a file system without locks, for one
         self._files: dict[Path, _Identity] = {}
         self._database = database.absolute()
 
@@ -87,7 +89,8 @@ class FileLock:
         Raises:
           StoreFailure: the database was replaced while it was opened.
         """
-        log = self._database.with_name(f"{self._database.name}-wal")
+        real = self._database.resolve()  # beside which, and not beside a link, SQLite has its log
+        log = real.with_name(f"{real.name}-wal")
         self._files = {path: _identity(path.stat()) for path in (self._database, log)}
         if _LOCKS_ARE_APART and self._files[self._database] != _identity(os.fstat(self._handle)):
             raise _gone(self._database)
