@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from typer.models import ArgumentInfo, CommandInfo, OptionInfo
 
 import batchcalls.cli  # noqa: F401 - imported to register its commands
-from batchcalls.cli.app import app
+from batchcalls.cli.app import MOST, app
 from batchcalls.config import Settings
 from tools.markdown import plain, sentence, table
 
@@ -95,7 +95,7 @@ def limits(low: float | None, high: float | None) -> Iterator[str]:
     """A closed range, in words."""
     if low is not None:
         yield f"at least {plain(low)}"
-    if high is not None:
+    if high is not None and high != MOST:
         yield f"at most {plain(high)}"
 
 
@@ -111,10 +111,17 @@ def settings() -> str:
     flags = serve_flags()
     rows = []
     for name, field in Settings.model_fields.items():
-        flag = flags.get(name) or flags.get(name.removesuffix("s")) or "–"
+        once = name.removesuffix("s")  # a flag that is repeated has the singular
+        flag = flags.get(name) or (flags.get(once) if once not in Settings.model_fields else None)
         meaning = " ".join(filter(None, (field.description, bounds(field))))
         rows.append(
-            (f"`{name}`", flag, f"`BATCHCALLS_{name.upper()}`", field_default(field), meaning)
+            (
+                f"`{name}`",
+                flag or "–",
+                f"`BATCHCALLS_{name.upper()}`",
+                field_default(field),
+                meaning,
+            )
         )
     return table(("Setting", "Flag", "Environment", "Default", "Meaning"), rows)
 

@@ -50,6 +50,10 @@ def test_a_batch_that_failed_is_1(run: Run) -> None:
         ("nonsense",),
         ("calls", "batch_done", "--status", "ringing"),
         ("events", "batch_done", "--after", "-1"),
+        ("events", "batch_done", "--after", "9" * 20),
+        ("calls", "batch_done", "--limit", "9" * 20),
+        ("status", "batch_done", "--calls", "9" * 20),
+        ("list", "--limit", "9" * 20),
         ("submit", "-", "--watch", "--validate-only"),
     ],
 )

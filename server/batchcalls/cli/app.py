@@ -24,6 +24,9 @@ app = typer.Typer(
 
 PATIENCE_S = 60.0
 
+MOST = 2**63 - 1
+"""The largest number that an option may have: a sequence has no more room."""
+
 
 def check_address(address: str) -> str:
     """The address as it was given.
@@ -60,7 +63,16 @@ PatienceS = Annotated[
 ]
 BatchId = Annotated[str, typer.Argument(metavar="BATCH_ID", show_default=False)]
 
-__all__ = ["DEFAULT_ADDRESS", "PATIENCE_S", "Address", "AsJson", "BatchId", "PatienceS", "app"]
+__all__ = [
+    "DEFAULT_ADDRESS",
+    "MOST",
+    "PATIENCE_S",
+    "Address",
+    "AsJson",
+    "BatchId",
+    "PatienceS",
+    "app",
+]
 
 
 def _print_version(*, wanted: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from batchcalls.cli.app import DEFAULT_ADDRESS, Address, AsJson, app
+from batchcalls.cli.app import DEFAULT_ADDRESS, MOST, Address, AsJson, app
 from batchcalls.cli.output import write_document_with, write_table
 from batchcalls.cli.render import BATCH_COLUMNS, batch_row
 from batchcalls.cli.session import session
@@ -23,7 +23,9 @@ def list_batches(
         list[BatchStatus] | None,
         typer.Option(help="Only batches in this status; may be given more than once."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show the newest N.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST, metavar="N", help="Show the newest N.")
+    ] = 50,
     address: Address = DEFAULT_ADDRESS,
     as_json: AsJson = False,
 ) -> None:

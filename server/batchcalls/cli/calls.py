@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from batchcalls.cli.app import DEFAULT_ADDRESS, Address, AsJson, BatchId, app
+from batchcalls.cli.app import DEFAULT_ADDRESS, MOST, Address, AsJson, BatchId, app
 from batchcalls.cli.output import write_document, write_document_with, write_lines, write_table
 from batchcalls.cli.render import CALL_COLUMNS, call_lines, call_row
 from batchcalls.cli.session import session
@@ -31,7 +31,11 @@ def calls(
     limit: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Show the first N; by default all.", show_default=False
+            min=1,
+            max=MOST,
+            metavar="N",
+            help="Show the first N; by default all.",
+            show_default=False,
         ),
     ] = None,
     address: Address = DEFAULT_ADDRESS,

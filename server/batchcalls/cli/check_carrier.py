@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -12,11 +11,9 @@ from batchcalls.cli.app import AsJson, app
 from batchcalls.cli.output import write_document_line, write_line
 from batchcalls.cli.render import printable
 from batchcalls.cli.session import BAD_INPUT, INTERRUPTED, UNREACHABLE, tell
+from batchcalls.config import is_host_and_port
 
 BROKEN = 1
-
-_ADDRESS: Final = re.compile(r"unix:\S+|\S+:(\d{1,5})")
-_HIGHEST_PORT: Final = 65_535
 
 
 @app.command("check-carrier")
@@ -76,7 +73,6 @@ def _print(rule: str, broken: str, *, as_json: bool) -> None:
 
 
 def _require_address(address: str) -> None:
-    match = _ADDRESS.fullmatch(address)
-    if match is None or (match[1] is not None and int(match[1]) > _HIGHEST_PORT):
+    if not (address.startswith("unix:") or is_host_and_port(address, lowest_port=1)):
         tell(f"batchcalls: {address}: must be HOST:PORT or unix:PATH")
         raise typer.Exit(BAD_INPUT)

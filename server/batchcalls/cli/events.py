@@ -9,6 +9,7 @@ import typer
 
 from batchcalls.cli.app import (
     DEFAULT_ADDRESS,
+    MOST,
     PATIENCE_S,
     Address,
     AsJson,
@@ -34,7 +35,7 @@ def events(
     batch_id: BatchId,
     *,
     after: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Only events after sequence N.")
+        int, typer.Option(min=0, max=MOST, metavar="N", help="Only events after sequence N.")
     ] = 0,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with new events, up to the final one.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from batchcalls.cli.app import DEFAULT_ADDRESS, Address, AsJson, BatchId, app
+from batchcalls.cli.app import DEFAULT_ADDRESS, MOST, Address, AsJson, BatchId, app
 from batchcalls.cli.connection import Connection
 from batchcalls.cli.outcomes import OutcomeTally
 from batchcalls.cli.output import (
@@ -32,6 +32,7 @@ def status(
         int | None,
         typer.Option(
             min=0,
+            max=MOST,
             metavar="N",
             help=f"Show at most N calls; by default {CALLS_ON_A_SCREEN}, with --json all.",
             show_default=False,
