@@ -19,7 +19,7 @@ class BatchMessages:
     def __init__(self, *, simulated: Collection[str] = (), most: int = 100) -> None:
         self._simulated = frozenset(simulated)
         self._most = most
-        self._made: dict[str, tuple[int, batch_pb2.Batch | None]] = {}
+        self._made: dict[str, tuple[Batch, batch_pb2.Batch]] = {}
 
     def __repr__(self) -> str:
         return f"<BatchMessages {len(self)}>"
@@ -33,10 +33,16 @@ class BatchMessages:
 
     def of(self, batch: Batch) -> batch_pb2.Batch:
         """The message of ``batch``, which others have too: don't change it."""
-        revision, message = self._made.get(batch.batch_id, (0, None))
-        if message is None or revision != batch.revision:
-            if message is None and len(self) >= self._most:
-                self._made.clear()
-            message = self.new(batch)
-            self._made[batch.batch_id] = (batch.revision, message)
+        made = self._made.get(batch.batch_id)
+        if made is not None and made[0].revision == batch.revision:
+            return made[1]
+        if made is None and len(self) >= self._most:
+            self._made.clear()
+        message = self.new(batch)
+        self._made[batch.batch_id] = (batch, message)
         return message
+
+    def of_ended(self, batch_id: str) -> batch_pb2.Batch | None:
+        """The message of a batch that is remembered and final: nothing of it changes any more."""
+        made = self._made.get(batch_id)
+        return made[1] if made is not None and made[0].status.final else None

@@ -35,8 +35,10 @@ class Batches:
     ) -> messages.GetBatchResponse:
         """One batch, as it stands durably."""
         batch_id = validate_query.only_id("batch_id", request.batch_id)
-        batch = await self._streams.current(batch_id)
-        return messages.GetBatchResponse(batch=self._messages.of(batch))
+        message = self._messages.of_ended(batch_id)
+        if message is None:
+            message = self._messages.of(await self._streams.current(batch_id))
+        return messages.GetBatchResponse(batch=message)
 
     async def list(
         self, request: messages.ListBatchesRequest, caller: Caller
