@@ -30,8 +30,8 @@ from batchcalls.carriers.base import (
 from batchcalls.carriers.border import Unbelievable, believed_limits, sane_delay_s
 from batchcalls.core.model import Outcome
 from batchcalls.testing.breach import BrokenContract
-from batchcalls.testing.dial import Dial, new_attempt_id, require_believable
 from batchcalls.testing.run import Run
+from batchcalls.testing.watched_call import WatchedCall, new_attempt_id, require_believable
 
 CarrierFactory = Callable[[], Carrier | Awaitable[Carrier]]
 
@@ -125,7 +125,7 @@ async def _check_limits(bench: _Bench) -> None:
 
 async def _check_a_call_that_completes(bench: _Bench) -> None:
     async with bench.carrier() as carrier, trio.open_nursery() as nursery:
-        dial = Dial(carrier, bench.completes)
+        dial = WatchedCall(carrier, bench.completes)
         nursery.start_soon(dial.run)
         result = await dial.finish(within_s=bench.patience_s)
         if result.outcome is not Outcome.COMPLETED:
@@ -135,9 +135,9 @@ async def _check_a_call_that_completes(bench: _Bench) -> None:
         await _require_no_second_dial(bench, carrier, dial)
 
 
-async def _require_no_second_dial(bench: _Bench, carrier: Carrier, first: Dial) -> None:
+async def _require_no_second_dial(bench: _Bench, carrier: Carrier, first: WatchedCall) -> None:
     """Refused with an error that doesn't say "dial again", or told how the first ended."""
-    again = Dial(carrier, bench.completes, attempt_id=first.call.attempt_id)
+    again = WatchedCall(carrier, bench.completes, attempt_id=first.call.attempt_id)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(again.run)
         await again.wait_over(within_s=bench.patience_s)
@@ -151,7 +151,7 @@ async def _require_no_second_dial(bench: _Bench, carrier: Carrier, first: Dial) 
 
 async def _check_hanging_up_at_once(bench: _Bench) -> None:
     async with bench.carrier() as carrier, trio.open_nursery() as nursery:
-        dial = Dial(carrier, bench.lasts)
+        dial = WatchedCall(carrier, bench.lasts)
         nursery.start_soon(dial.run)
         await trio.testing.wait_all_tasks_blocked()
         await dial.hang_up(within_s=bench.patience_s)
@@ -161,7 +161,7 @@ async def _check_hanging_up_at_once(bench: _Bench) -> None:
 
 async def _check_hanging_up_later(bench: _Bench) -> None:
     async with bench.carrier() as carrier, trio.open_nursery() as nursery:
-        dial = Dial(carrier, bench.lasts)
+        dial = WatchedCall(carrier, bench.lasts)
         nursery.start_soon(dial.run)
         await bench.let_run()
         dial.require_up()
@@ -173,7 +173,7 @@ async def _check_hanging_up_later(bench: _Bench) -> None:
 
 async def _check_hanging_up_by_id(bench: _Bench) -> None:
     async with bench.carrier() as carrier, trio.open_nursery() as nursery:
-        dial = Dial(carrier, bench.lasts)
+        dial = WatchedCall(carrier, bench.lasts)
         nursery.start_soon(dial.run)
         await bench.let_run()
         dial.require_up()
@@ -187,8 +187,8 @@ async def _check_hanging_up_by_id(bench: _Bench) -> None:
 
 async def _check_calls_side_by_side(bench: _Bench) -> None:
     async with bench.carrier() as carrier, trio.open_nursery() as nursery:
-        lasting, other = Dial(carrier, bench.lasts), Dial(carrier, bench.lasts)
-        completing = Dial(carrier, bench.completes)
+        lasting, other = WatchedCall(carrier, bench.lasts), WatchedCall(carrier, bench.lasts)
+        completing = WatchedCall(carrier, bench.completes)
         for dial in (lasting, other, completing):
             nursery.start_soon(dial.run)
         await bench.let_run()
@@ -199,8 +199,8 @@ async def _check_calls_side_by_side(bench: _Bench) -> None:
 
 async def _check_a_repeat_while_up(bench: _Bench) -> None:
     async with bench.carrier() as carrier, trio.open_nursery() as nursery:
-        first = Dial(carrier, bench.lasts)
-        again = Dial(carrier, bench.lasts, attempt_id=first.call.attempt_id)
+        first = WatchedCall(carrier, bench.lasts)
+        again = WatchedCall(carrier, bench.lasts, attempt_id=first.call.attempt_id)
         nursery.start_soon(first.run)
         await bench.let_run()
         nursery.start_soon(again.run)
@@ -219,7 +219,7 @@ async def _check_the_unknown(bench: _Bench) -> None:
             raise BrokenContract(
                 f"follow of an attempt that was never dialed must be NotKnown, not {found!r}"
             )
-        barred = Dial(carrier, bench.lasts)
+        barred = WatchedCall(carrier, bench.lasts)
         await _hang_up(bench, carrier, barred.call.attempt_id)
         nursery.start_soon(barred.run)
         await bench.let_run()
@@ -229,7 +229,7 @@ async def _check_the_unknown(bench: _Bench) -> None:
 async def _check_closing(bench: _Bench) -> None:
     async with trio.open_nursery() as nursery:
         async with bench.carrier() as carrier:
-            dial = Dial(carrier, bench.lasts)
+            dial = WatchedCall(carrier, bench.lasts)
             nursery.start_soon(dial.run)
             await bench.let_run()
             dial.require_up()
@@ -243,7 +243,7 @@ async def _check_closing(bench: _Bench) -> None:
 
 async def _check_single_line(bench: _Bench) -> None:
     async with bench.carrier() as carrier, trio.open_nursery() as nursery:
-        first, second = Dial(carrier, bench.lasts), Dial(carrier, bench.completes)
+        first, second = WatchedCall(carrier, bench.lasts), WatchedCall(carrier, bench.completes)
         nursery.start_soon(first.run)
         await bench.let_run()
         first.require_up()
@@ -254,7 +254,7 @@ async def _check_single_line(bench: _Bench) -> None:
         await _require_free_line(bench, carrier, freed_by="the end of a call")
 
 
-async def _require_throttled(dial: Dial, *, within_s: float) -> None:
+async def _require_throttled(dial: WatchedCall, *, within_s: float) -> None:
     await dial.wait_over(within_s=within_s)
     if not isinstance(dial.error, CarrierThrottled):
         raise BrokenContract(
@@ -268,7 +268,7 @@ async def _require_throttled(dial: Dial, *, within_s: float) -> None:
 
 
 async def _require_free_line(bench: _Bench, carrier: Carrier, *, freed_by: str) -> None:
-    dial = Dial(carrier, bench.completes)
+    dial = WatchedCall(carrier, bench.completes)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(dial.run)
         await dial.wait_over(within_s=bench.patience_s)
@@ -276,7 +276,7 @@ async def _require_free_line(bench: _Bench, carrier: Carrier, *, freed_by: str) 
         raise BrokenContract(f"the line must be free after {freed_by}: the next call {dial.ending}")
 
 
-async def _require_followed(bench: _Bench, carrier: Carrier, dial: Dial) -> None:
+async def _require_followed(bench: _Bench, carrier: Carrier, dial: WatchedCall) -> None:
     """Following lasts as long as the call; to stop following it changes nothing."""
     found: object = None
     with trio.move_on_after(bench.settle_s) as patience:
@@ -289,14 +289,16 @@ async def _require_followed(bench: _Bench, carrier: Carrier, dial: Dial) -> None
     dial.require_up()
 
 
-async def _require_remembered(bench: _Bench, carrier: Carrier, dial: Dial) -> CallResult:
+async def _require_remembered(bench: _Bench, carrier: Carrier, dial: WatchedCall) -> CallResult:
     found = await _follow_to_end(bench, carrier, dial)
     if isinstance(found, NotKnown):
         raise BrokenContract("follow must tell how a call ended: after its end it was NotKnown")
     return found
 
 
-async def _follow_to_end(bench: _Bench, carrier: Carrier, dial: Dial) -> CallResult | NotKnown:
+async def _follow_to_end(
+    bench: _Bench, carrier: Carrier, dial: WatchedCall
+) -> CallResult | NotKnown:
     found = await _follow(bench, carrier, dial.call.attempt_id)
     if isinstance(found, NotKnown):
         return found

@@ -15,7 +15,7 @@ from batchcalls.carriers.base import CallResult, NotKnown
 from batchcalls.carriers.process.messages import StillUp
 from batchcalls.core.model import Outcome
 from batchcalls.testing.breach import BrokenContract
-from batchcalls.testing.dial import new_attempt_id
+from batchcalls.testing.watched_call import new_attempt_id
 from batchcalls.testing.wire import CarrierWire, Numbers, Placed, require_up
 
 

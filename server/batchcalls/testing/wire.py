@@ -23,7 +23,7 @@ from batchcalls.carriers.process.messages import (
 )
 from batchcalls.carriers.process.refusal import promise
 from batchcalls.testing.breach import BrokenContract
-from batchcalls.testing.dial import new_attempt_id, require_believable
+from batchcalls.testing.watched_call import new_attempt_id, require_believable
 from batchcalls.v1 import carrier_service_pb2 as messages
 from batchcalls.v1.carrier_service_pb2_grpc import CarrierServiceStub
 from batchcalls.wire.words import OUTCOME_WORDS

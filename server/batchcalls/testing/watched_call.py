@@ -60,7 +60,7 @@ def require_believable(result: object) -> CallResult:
     return clean
 
 
-class Dial:
+class WatchedCall:
     """One ``place_call`` of ``call``, under ``attempt_id`` or one of its own."""
 
     def __init__(self, carrier: Carrier, call: OutboundCall, *, attempt_id: str = "") -> None:
@@ -74,7 +74,7 @@ class Dial:
         self._complaint = ""
 
     def __repr__(self) -> str:
-        return f"<Dial {self.ending if self.over.is_set() else 'running'}>"
+        return f"<WatchedCall {self.ending if self.over.is_set() else 'running'}>"
 
     @property
     def is_refused(self) -> bool:
