@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from batchcalls.logs import configure_logs
+from batchcalls.logs import LineLogger, Lines, configure_logs
 
 WAIT_S = 30.0
 
@@ -199,6 +199,26 @@ def test_a_log_that_nobody_reads_holds_up_nobody() -> None:
     assert 1 <= len(kept) <= 10
     (told,) = [line for line in lines if line["event"] == "log_lines_lost"]
     assert told["lines"] == 100 - len(kept)
+
+
+def test_what_was_lost_is_counted_whole() -> None:
+    """Not before there is room for the line that tells it: it would be lost itself."""
+    stream = Stuck()
+    lines = Lines(stream)
+    structlog.configure(
+        processors=[structlog.processors.JSONRenderer()],
+        logger_factory=lambda *_: LineLogger(lines),
+    )
+    lines.put("x")
+    assert stream.reached.wait(WAIT_S)
+    for _ in range(10):
+        lines.put("x" * 99_990)
+    for _ in range(5):
+        lines.put("x" * 100)
+    stream.somebody_reads.set()
+    lines.flush()
+    told = [line for line in stream.getvalue().splitlines() if "log_lines_lost" in line]
+    assert [json.loads(line)["lines"] for line in told] == [5]
 
 
 def test_a_record_that_cannot_be_formatted_fails_nobody(capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,7 +142,9 @@ class Lines:
         with self._changed:
             self._waiting.popleft()
             self._characters -= len(line)
-            lost, self._lost = self._lost, 0
+            lost = 0
+            if self._characters < _MAX_WAITING // 2:  # else that line is lost as well
+                lost, self._lost = self._lost, 0
             self._changed.notify_all()
         if lost:
             structlog.get_logger().warning("log_lines_lost", lines=lost)
