@@ -45,3 +45,12 @@ def test_secrets_are_hidden() -> None:
     )
     assert "hidden" not in str(found)
     assert found["database"] == "postgresql://joe:…@host/calls"
+
+
+def test_a_table_of_secrets_is_secret() -> None:
+    """Whatever the names in it; a carrier may be called after a key and is none."""
+    options = {"address": "a:1", "credentials": {"user": "joe", "word": "hidden"}}
+    carrier = {"kind": "grpc", "options": options}
+    found = printed(carriers={"monkey": carrier})
+    assert "hidden" not in str(found)
+    assert found["carriers"]["monkey"]["options"]["address"] == "a:1"

@@ -12,7 +12,7 @@ from batchcalls.config import Settings
 HIDDEN: Final = "…"
 
 _PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@/]*@")
-_SECRET = re.compile(r"password|passwd|secret|token|key|auth", re.IGNORECASE)
+_SECRET = re.compile(r"pass|secret|credential|token|key|auth", re.IGNORECASE)
 
 
 def config_lines(settings: Settings) -> Iterator[str]:
@@ -23,25 +23,28 @@ def config_lines(settings: Settings) -> Iterator[str]:
     yield from _table_lines(table, ())
 
 
-def _table_lines(table: Mapping[str, object], path: tuple[str, ...]) -> Iterator[str]:
+def _table_lines(
+    table: Mapping[str, object], path: tuple[str, ...], *, hidden: bool = False
+) -> Iterator[str]:
     for name, value in table.items():
         if value is not None and not isinstance(value, Mapping):
-            yield f"{_key(name)} = {_value(name, value)}"
+            shown = HIDDEN if hidden or _SECRET.search(name) else value
+            yield f"{_key(name)} = {_value(shown)}"
     for name, value in table.items():
         if isinstance(value, Mapping) and value:
             yield ""
             yield f"[{'.'.join(map(_key, (*path, name)))}]"
-            yield from _table_lines(value, (*path, name))
+            # A carrier may have any name; what is in a table of secrets is secret.
+            secret = path != ("carriers",) and bool(_SECRET.search(name))
+            yield from _table_lines(value, (*path, name), hidden=hidden or secret)
 
 
 def _key(name: str) -> str:
     return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name)
 
 
-def _value(name: str, value: object) -> str:
+def _value(value: object) -> str:
     """A value as TOML has it: for texts, numbers, booleans and their lists that is JSON."""
-    if _SECRET.search(name):
-        value = HIDDEN
     if isinstance(value, str):
         value = _PASSWORD.sub(rf"\1:{HIDDEN}@", value)
     return json.dumps(value, ensure_ascii=False, default=str)
