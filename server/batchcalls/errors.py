@@ -14,6 +14,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+DOMAIN = "batchcalls"
+"""The ``domain`` of every ``ErrorInfo`` of ours."""
+
+DETAILS_KEY = "grpc-status-details-bin"
+"""The trailer in which gRPC carries a ``google.rpc.Status``."""
+
 MAX_VIOLATIONS = 100
 """The most violations that one reply lists; the total is always stated."""
 
@@ -163,7 +169,7 @@ class TryLater(BatchCallsError):
 class Unavailable(BatchCallsError):
     """The server can't serve now: its store can't commit, or it shuts down.
 
-    Nothing was done, unless the reason is COMMIT_IN_DOUBT.
+    Where the reason is STORE_UNAVAILABLE, nothing was done; else the request may have been.
     """
 
     code: ClassVar[str] = "UNAVAILABLE"

@@ -8,7 +8,8 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from batchcalls.carriers.base import CarrierThrottled, CarrierUnavailable
-from batchcalls.carriers.process.refusal import CARRIER_DOWN, DOMAIN, Refusal, promise, refusal
+from batchcalls.carriers.process.refusal import CARRIER_DOWN, Refusal, promise, refusal
+from batchcalls.errors import DOMAIN
 from batchcalls.v1.carrier_service_pb2 import CarrierErrorReason
 
 

@@ -10,8 +10,8 @@ from google.rpc.error_details_pb2 import ErrorInfo
 
 from batchcalls import errors
 from batchcalls.client.failure import rpc_failed
-from batchcalls.errors import BatchCallsError, InvalidRequest, Reason, Violation
-from batchcalls.rpc.status import DETAILS_KEY, refusal
+from batchcalls.errors import DETAILS_KEY, BatchCallsError, InvalidRequest, Reason, Violation
+from batchcalls.rpc.status import refusal
 
 
 def arrived(code: grpc.StatusCode, details: str, packed: bytes | None) -> grpc.aio.AioRpcError:

@@ -13,6 +13,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, QuotaFailure, Re
 
 from batchcalls.client.failure import RpcFailed, rpc_failed
 from batchcalls.errors import (
+    DETAILS_KEY,
     BatchCallsError,
     Conflict,
     InvalidRequest,
@@ -30,7 +31,7 @@ from batchcalls.errors import (
     batch_not_found,
     call_not_found,
 )
-from batchcalls.rpc.status import DETAILS_KEY, refusal, status_of
+from batchcalls.rpc.status import refusal, status_of
 
 NUMBER = Violation("calls[17].phone_number", "is too short", Reason.INVALID_PHONE_NUMBER)
 FIELD = Violation("batch.concurrency", "must be at least 1")

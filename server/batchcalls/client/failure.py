@@ -14,10 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import status_pb2
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 
-from batchcalls.errors import Reason, Violation
-
-_DOMAIN = "batchcalls"
-_DETAILS_KEY = "grpc-status-details-bin"
+from batchcalls.errors import DETAILS_KEY, DOMAIN, Reason, Violation
 
 Detail = TypeVar("Detail", bound=Message)
 
@@ -78,7 +75,7 @@ def rpc_failed(error: grpc.RpcError) -> RpcFailed:
         violations=_violations(_detail(status, BadRequest)),
         violation_count=_violation_count(info),
         retry_after_s=retry_info.retry_delay.ToTimedelta().total_seconds() if retry_info else None,
-        by_service=info is not None and info.domain == _DOMAIN,
+        by_service=info is not None and info.domain == DOMAIN,
     )
 
 
@@ -87,7 +84,7 @@ def _status(error: grpc.RpcError) -> status_pb2.Status:
     # The stubs type an entry as an object with two attributes; every channel gives a pair.
     metadata = cast(Iterable[tuple[str, bytes]], error.trailing_metadata() or ())
     try:
-        return status_pb2.Status.FromString(dict(metadata).get(_DETAILS_KEY, b""))
+        return status_pb2.Status.FromString(dict(metadata).get(DETAILS_KEY, b""))
     except DecodeError:
         return status_pb2.Status()
 
@@ -98,7 +95,7 @@ def _detail(status: status_pb2.Status, kind: type[Detail]) -> Detail | None:
 
 
 def _reason(info: ErrorInfo | None) -> Reason | None:
-    known = info is not None and info.domain == _DOMAIN and info.reason in Reason.__members__
+    known = info is not None and info.domain == DOMAIN and info.reason in Reason.__members__
     return Reason(info.reason) if info is not None and known else None
 
 

@@ -19,6 +19,8 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from batchcalls.errors import (
+    DETAILS_KEY,
+    DOMAIN,
     BatchCallsError,
     InvalidRequest,
     LimitExceeded,
@@ -28,12 +30,6 @@ from batchcalls.errors import (
     Violation,
 )
 from batchcalls.wire.spec import set_duration
-
-DOMAIN = "batchcalls"
-"""The ``domain`` of every ``ErrorInfo``."""
-
-DETAILS_KEY = "grpc-status-details-bin"
-"""The trailer in which a status travels."""
 
 MAX_TRAILER_BYTES = 7_800
 """The room for status and message, encoded, in the 8,192 bytes that clients accept."""

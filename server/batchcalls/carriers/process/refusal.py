@@ -14,15 +14,11 @@ from google.rpc import status_pb2
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 
 from batchcalls.carriers.base import CarrierThrottled, CarrierUnavailable
+from batchcalls.errors import DETAILS_KEY, DOMAIN
 from batchcalls.wire.spec import duration_s, set_duration
 
-DOMAIN = "batchcalls"
-"""The ``domain`` of the ``ErrorInfo``."""
-
 CARRIER_DOWN = "CARRIER_DOWN"
-"""Its ``reason``; ``CarrierErrorReason`` in the API."""
-
-_DETAILS_KEY = "grpc-status-details-bin"
+"""The ``reason`` of the ``ErrorInfo``; ``CarrierErrorReason`` in the API."""
 
 Detail = TypeVar("Detail", bound=Message)
 
@@ -63,14 +59,14 @@ def promise(error: grpc.RpcError) -> CarrierThrottled | CarrierUnavailable | Non
 def _refusal(code: grpc.StatusCode, message: str, detail: Message) -> Refusal:
     status = status_pb2.Status(code=code.value[0], message=message)
     status.details.add().Pack(detail)
-    return Refusal(code, message, ((_DETAILS_KEY, status.SerializeToString()),))
+    return Refusal(code, message, ((DETAILS_KEY, status.SerializeToString()),))
 
 
 def _status(error: grpc.RpcError) -> status_pb2.Status:
     # The stubs type an entry as an object with two attributes; every channel gives a pair.
     metadata = cast("tuple[tuple[str, bytes], ...]", error.trailing_metadata() or ())
     try:
-        return status_pb2.Status.FromString(dict(metadata).get(_DETAILS_KEY, b""))
+        return status_pb2.Status.FromString(dict(metadata).get(DETAILS_KEY, b""))
     except DecodeError:
         return status_pb2.Status()
 
