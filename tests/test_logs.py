@@ -212,7 +212,7 @@ def test_what_was_lost_is_counted_whole() -> None:
     lines.put("x")
     assert stream.reached.wait(WAIT_S)
     for _ in range(10):
-        lines.put("x" * 99_990)
+        lines.put("x" * 99_999)
     for _ in range(5):
         lines.put("x" * 100)
     stream.somebody_reads.set()
