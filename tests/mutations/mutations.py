@@ -164,8 +164,8 @@ MUTATIONS = (
         file="core/dispatch.py",
         before="        return lane.is_open and not self._stopped and not lane",
         after="        return not self._stopped and not lane",
-        also=("core/dispatch.py", "        lane.forget_queue()\n        self._recall(lane)", ""),
-        broken="though its batch was (canceling|paused)|not finished in time",
+        also=("core/ledger.py", "next_batch(self._status, BatchStep.DIAL)", "self._status"),
+        broken="though its batch was (canceling|paused)",
         seeds=150,
     ),
     Mutation(
