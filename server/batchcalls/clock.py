@@ -49,15 +49,17 @@ class Clock:
         """The monotonic time of a wall-clock time."""
         return self.now() + (time_us - self.now_us()) / MICROSECONDS
 
-    def stepped(self) -> bool:
-        """Whether the wall clock was set since this was asked last."""
-        offset_s = self._wall() - self.now()
+    def stepped(self, now: float) -> bool:
+        """Whether the wall clock was set since this was asked last; it is ``now`` by the other."""
+        if self._check_s == math.inf:
+            return False
+        offset_s = self._wall() - now
         last_s = self._offset_s
         if last_s is not None and abs(offset_s - last_s) <= _STEP_S:
             return False
         self._offset_s = offset_s
         return last_s is not None
 
-    def look_again_at(self) -> float:
+    def look_again_at(self, now: float) -> float:
         """When to ask again whether the wall clock was set (monotonic seconds)."""
-        return math.inf if math.isinf(self._check_s) else self.now() + self._check_s
+        return now + self._check_s

@@ -383,7 +383,7 @@ class Dispatcher:
         self._enqueue(dial.lane)
 
     def _prepare(self, now: float, plan: Plan) -> None:
-        while not self._stopped and any(group.heap for group in self._groups.values()):
+        while not self._stopped and (group := self._next_group(now, plan)) is not None:
             if len(plan.prepare) >= PLAN_SIZE:
                 plan.wake_at = now
                 return
@@ -391,13 +391,12 @@ class Dispatcher:
             if at > now:
                 plan.wake_at = min(plan.wake_at, at)
                 return
-            lane = self._next_lane(now, plan)
-            if lane is None:
-                return
+            lane = heapq.heappop(group.heap)[2]
+            lane.is_queued = False
             self._prepare_next(lane, now, plan)
 
-    def _next_lane(self, now: float, plan: Plan) -> Lane | None:
-        """The open lane whose turn it is, among those whose carrier, and tenant, have room."""
+    def _next_group(self, now: float, plan: Plan) -> _Group | None:
+        """The group of the lane whose turn it is, of those whose carrier, and tenant, have room."""
         best: tuple[float, int, _Group] | None = None
         for group in self._groups.values():
             if not group.heap:
@@ -409,11 +408,7 @@ class Dispatcher:
             group.catch_up(self._turn)
             first = (group.heap[0][0] + group.shift, group.heap[0][1], group)
             best = min(best or first, first)  # tickets differ, so groups aren't compared
-        if best is None:
-            return None
-        lane = heapq.heappop(best[2].heap)[2]
-        lane.is_queued = False
-        return lane
+        return best[2] if best else None
 
     def _prepare_next(self, lane: Lane, now: float, plan: Plan) -> None:
         if not lane.is_open:

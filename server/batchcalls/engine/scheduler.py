@@ -83,9 +83,10 @@ class Scheduler:
     def _turn(self, nursery: trio.Nursery) -> float:
         if not self._journal.healthy:
             return math.inf
-        if self._clock.stepped():
+        now = self._clock.now()
+        if self._clock.stepped(now):
             self._dispatcher.clock_stepped()
-        plan = self._dispatcher.plan(self._clock.now())
+        plan = self._dispatcher.plan(now)
         for dial in plan.prepare:
             self._propose_intent(dial)
         for dial in plan.launch:
@@ -94,7 +95,7 @@ class Scheduler:
             self._dialer.withdraw(dial)
         for lane in plan.refill:
             self._read_queue(lane)
-        return min(plan.wake_at, self._start_batches(), self._clock.look_again_at())
+        return min(plan.wake_at, self._start_batches(), self._clock.look_again_at(now))
 
     def _propose_intent(self, dial: Dial) -> None:
         lane, call = dial.lane, dial.call
@@ -158,14 +159,14 @@ class Scheduler:
 
     def _start_batches(self) -> float:
         """Start the scheduled batches whose time has come; return when the next one's comes."""
+        if not self._starts:
+            return math.inf
         now_us = self._clock.now_us()
         for batch_id in [known for known, at_us in self._starts.items() if at_us <= now_us]:
             del self._starts[batch_id]
             started = BatchStarted(batch_id=batch_id, time_us=now_us)
             self._journal.propose(started, partial(self._start_answered, batch_id))
-        if not self._starts:
-            return math.inf
-        return self._clock.to_monotonic(min(self._starts.values()))
+        return self._clock.to_monotonic(min(self._starts.values())) if self._starts else math.inf
 
     def _start_answered(self, batch_id: str, error: BatchCallsError | None) -> None:
         if error is not None:

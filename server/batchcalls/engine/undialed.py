@@ -57,14 +57,10 @@ class UndialedBoard:
     def __init__(self, memory: bytearray | mmap.mmap | None = None) -> None:
         self._memory = bytearray(BOARD_SIZE) if memory is None else memory
         self._slots: dict[str, int] = {}
-        self._left: dict[bytes, int] = {}
-        self._free: list[int] = []
-        for slot in range(_SLOT, len(self._memory), _SLOT):
-            content = bytes(self._memory[slot : slot + _SLOT])
-            if content == _EMPTY:
-                self._free.append(slot)
-            else:
-                self._left[content] = slot
+        slots = range(_SLOT, len(self._memory), _SLOT)
+        found = {slot: bytes(self._memory[slot : slot + _SLOT]) for slot in slots}
+        self._left = {content: slot for slot, content in found.items() if content != _EMPTY}
+        self._free = [slot for slot, content in found.items() if content == _EMPTY]
 
     def __repr__(self) -> str:
         return f"<UndialedBoard {len(self._slots)} listed, {len(self._left)} left>"
