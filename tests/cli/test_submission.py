@@ -7,9 +7,14 @@ import time
 
 import pytest
 
-from batchcalls.cli.submission import RECENT_S, content_id, fresh_id, is_recent
+from batchcalls.cli.submission import RECENT_S, content_id, fresh_id, is_same_wish
 from batchcalls.document import batch_request
-from batchcalls.v1.batch_pb2 import Batch
+from batchcalls.v1.batch_pb2 import (
+    BATCH_STATUS_CANCELED,
+    BATCH_STATUS_CANCELING,
+    Batch,
+    BatchStatus,
+)
 from tests.cli.conftest import Run
 
 CALL = {"phone_number": "+15550100000", "script": {"text": "Hello."}}
@@ -42,13 +47,21 @@ def test_an_id_of_a_request_is_within_the_limit_of_the_server() -> None:
     assert fresh_id() != fresh_id()
 
 
-def test_recent_is_what_was_submitted_a_moment_ago() -> None:
+def test_the_same_wish_is_what_was_submitted_a_moment_ago() -> None:
     """Measured by when the batch was made."""
     batch = Batch()
     batch.create_time.FromSeconds(int(time.time()))
-    assert is_recent(batch)
+    assert is_same_wish(batch)
     batch.create_time.FromSeconds(int(time.time() - RECENT_S - 5))
-    assert not is_recent(batch)
+    assert not is_same_wish(batch)
+
+
+@pytest.mark.parametrize("status", [BATCH_STATUS_CANCELING, BATCH_STATUS_CANCELED])
+def test_who_canceled_a_batch_means_another(status: BatchStatus.ValueType) -> None:
+    """It must not look as if anybody would be called after all."""
+    batch = Batch(status=status)
+    batch.create_time.FromSeconds(int(time.time()))
+    assert not is_same_wish(batch)
 
 
 def test_what_was_submitted_long_ago_is_not_submitted_again(run: Run) -> None:

@@ -176,6 +176,14 @@ def test_the_same_submission_twice_is_one_batch(server: Server) -> None:
     assert told["already_submitted"] is True
 
 
+def test_an_id_that_was_given_is_named_as_it_was_given(server: Server) -> None:
+    """And not by that of the document, which it stands in for."""
+    text = json.dumps({"request_id": "mine", "calls": []})
+    ended = server.run("submit", "-", "--request-id", "r" * 200, stdin=text)
+    assert "request_id: has 200 characters" in ended.err
+    assert "mine" not in ended.err
+
+
 def test_what_looks_like_a_mistake_is_said_before_a_phone_rings(server: Server) -> None:
     """A line each, with what stands there, and in the document; the batch is taken all the same."""
     call = {**CALL, "script": {"text": "Hello {name}."}, "reference_id": "customer 7"}

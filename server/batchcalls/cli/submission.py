@@ -6,9 +6,9 @@ is submitted, and the server, which keeps ids for as long as batches, makes no s
 it. Whoever means it says ``--again``.
 
 A repeat within ``RECENT_S`` is taken for the same wish: it succeeds, with a warning and the
-batch that is there. A later one more likely wants the calls made again, so it is refused; a
-nightly job that lacks its ``--again`` must not look as if it had called anybody. An id of the
-client's own says what it means: its repeats always succeed.
+batch that is there. A later one, or one of a batch that was canceled meanwhile, more likely wants
+the calls made again, so it is refused; a nightly job that lacks its ``--again`` must not look as if
+it had called anybody. An id of the client's own says what it means: its repeats always succeed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from batchcalls.document import name_rows
 from batchcalls.errors import Violation
 from batchcalls.timestamps import microseconds
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest, SubmitBatchResponse
-from batchcalls.v1.batch_pb2 import Batch
+from batchcalls.v1.batch_pb2 import BATCH_STATUS_CANCELED, BATCH_STATUS_CANCELING, Batch
 
 RECENT_S = 600.0
 """How long a repeat is taken for the same wish, in seconds."""
@@ -39,9 +39,10 @@ def fresh_id() -> str:
     return f"again-{uuid4().hex}"
 
 
-def is_recent(batch: Batch) -> bool:
-    """Whether the batch was submitted a moment ago."""
-    return time.time() - microseconds(batch.create_time) / 1e6 <= RECENT_S
+def is_same_wish(batch: Batch) -> bool:
+    """Whether who submits the same again means this batch: it is a moment old, and not canceled."""
+    is_recent = time.time() - microseconds(batch.create_time) / 1e6 <= RECENT_S
+    return is_recent and batch.status not in (BATCH_STATUS_CANCELING, BATCH_STATUS_CANCELED)
 
 
 def repeat_text(batch: Batch) -> str:

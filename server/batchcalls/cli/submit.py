@@ -21,7 +21,7 @@ from batchcalls.cli.display import display_for
 from batchcalls.cli.output import OutputLost, write_document, write_document_line, write_line
 from batchcalls.cli.render import SIMULATED, batch_lines
 from batchcalls.cli.session import BAD_INPUT, session, tell
-from batchcalls.cli.submission import content_id, fresh_id, is_recent, repeat_text, warning_lines
+from batchcalls.cli.submission import content_id, fresh_id, is_same_wish, repeat_text, warning_lines
 from batchcalls.cli.watch import exit_by, telling_that_it_goes_on, watch_batch
 from batchcalls.client.failure import RpcFailed
 from batchcalls.client.resume import Patience
@@ -84,8 +84,9 @@ def submit(
         request.batch_id = batch_id or request.batch_id
         request.validate_only = validate_only
         chosen = _choose_request_id(request, request_id, again=again)
-        answer = _submit(connection, request, document, Patience(limit_s=patience))
-        for line in warning_lines(answer, document):
+        submitted = _with_ids(document, request)
+        answer = _submit(connection, request, submitted, Patience(limit_s=patience))
+        for line in warning_lines(answer, submitted):
             tell(line)
         _tell_repeat(answer, chosen=chosen)
         _print_submitted(answer, validate_only=validate_only, watch=watch, as_json=as_json)
@@ -111,6 +112,12 @@ def _choose_request_id(request: SubmitBatchRequest, given: str, *, again: bool) 
     return bool(chosen)
 
 
+def _with_ids(document: object, request: SubmitBatchRequest) -> dict[str, object]:
+    """The document with the ids that were given instead of its own."""
+    assert isinstance(document, dict), "it was read as a batch"
+    return {**document, "request_id": request.request_id, "batch_id": request.batch_id}
+
+
 def _submit(
     connection: Connection, request: SubmitBatchRequest, document: object, patience: Patience
 ) -> SubmitBatchResponse:
@@ -129,7 +136,7 @@ def _tell_repeat(answer: SubmitBatchResponse, *, chosen: bool) -> None:
     if not answer.already_submitted:
         return
     tell(f"batchcalls: {repeat_text(answer.batch)}")
-    if not chosen and not is_recent(answer.batch):
+    if not chosen and not is_same_wish(answer.batch):
         raise typer.Exit(BAD_INPUT)
 
 
