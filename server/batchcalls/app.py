@@ -148,8 +148,8 @@ class App:
         )
         self._tell_serving(engine, server.port, metrics_port)
         await _first(self._stop.wait(), guest.ended.wait())
-        lag.cancel()
         await self._drain(engine, guest, server, readiness)
+        lag.cancel()
 
     async def _drain(
         self,

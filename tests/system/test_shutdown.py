@@ -89,6 +89,20 @@ def test_a_drain_ends_at_its_timeout(tmp_path: Path) -> None:
     assert outcomes == [[OUTCOME_UNKNOWN]] * 3
 
 
+def test_a_server_that_drains_is_alive(tmp_path: Path) -> None:
+    """It still tells that its loop turns, or who looks after processes would end its calls."""
+    place = Place(folder=tmp_path, settings="drain_timeout_s = 3600")
+    with running_server(place) as server, server.stub() as stub:
+        batch_id = stub.SubmitBatch(batch([ENDLESS])).batch.batch_id
+        wait_for_calls_up(stub, batch_id, 1)
+        server.terminate()
+        eventually(lambda: "draining" in server.log.read_text())
+        turns = server.metric("batchcalls_loop_lag_seconds_count")
+        eventually(lambda: server.metric("batchcalls_loop_lag_seconds_count") > turns)
+        server.terminate()
+        assert server.wait() == 0
+
+
 def test_a_second_signal_ends_the_waiting_for_calls(tmp_path: Path) -> None:
     """It ends at once, in order, though the calls would go on for an hour."""
     place = Place(folder=tmp_path, settings="drain_timeout_s = 3600")
