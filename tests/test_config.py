@@ -233,7 +233,20 @@ def test_variables_that_others_set_are_left_alone(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("BATCHCALLS_SERVICE_PORT_GRPC", "50051")
     monkeypatch.setenv("BATCHCALLS_PORT", "tcp://10.0.0.1:50051")
     monkeypatch.setenv("BATCHCALLS_PORT_50051_TCP_ADDR", "10.0.0.1")
+    monkeypatch.setenv("BATCHCALLS_METRICS_SERVICE_HOST", "10.0.0.2")
+    monkeypatch.setenv("BATCHCALLS_METRICS_PORT", "tcp://10.0.0.2:9464")
+    monkeypatch.setenv("BATCHCALLS_METRICS_PORT_9464_TCP", "tcp://10.0.0.2:9464")
     assert Settings.load(None, {}).listen == "127.0.0.1:50051"
+
+
+@pytest.mark.parametrize("name", ["BATCHCALLS_PORT", "BATCHCALLS_METRICS_PORT"])
+def test_a_port_that_is_a_number_was_meant_for_us(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Kubernetes sets URLs: who sets a number would wonder why nobody listens there."""
+    monkeypatch.setenv(name, "9464")
+    with pytest.raises(SettingsError, match=f"{name}: is an unknown variable"):
+        Settings.load(None, {})
 
 
 def test_a_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:

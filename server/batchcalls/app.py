@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import platform
-import re
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
@@ -31,7 +30,7 @@ from batchcalls.bridge import GuestTrio, LeftBehind, Threads
 from batchcalls.carriers.base import Carrier, CarrierError
 from batchcalls.carriers.loader import load_carrier
 from batchcalls.clock import Clock
-from batchcalls.config import Settings, host_and_port
+from batchcalls.config import Settings, host_and_port, without_password
 from batchcalls.engine.admission import EngineLimits
 from batchcalls.engine.dialer import Timing
 from batchcalls.engine.engine import Engine, MissingCarrier
@@ -184,7 +183,7 @@ class App:
         log.info(
             "serving",
             version=__version__,
-            database=_without_password(self._settings.database),
+            database=without_password(self._settings.database),
             carriers=carriers,
             limits=asdict(engine.limits),
             port=port,
@@ -296,10 +295,6 @@ class Readiness:
     async def tell(self) -> None:
         """Tell the health service how things are."""
         await self._server.set_ready(ready=self.ready)
-
-
-def _without_password(database: str) -> str:
-    return re.sub(r"://[^/@]*@", "://…@", database)
 
 
 def _load_carriers(settings: Settings) -> dict[str, Carrier]:

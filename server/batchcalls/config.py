@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -31,10 +31,15 @@ ADDRESS_VARIABLE: Final = "BATCHCALLS_ADDRESS"
 
 _PREFIX: Final = "BATCHCALLS_"
 _HIGHEST_PORT: Final = 65_535
+_PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@/]*@")
 _ADDRESS = re.compile(r"(?:\[[^\[\]\s]+\]|[^\[\]:/\s]+):([0-9]{1,5})")
 
-# What Kubernetes sets, unasked, where there is a service named "batchcalls".
-_NEIGHBOR = re.compile(r"BATCHCALLS_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)")
+# What Kubernetes sets, unasked, where there is a service named "batchcalls", or "batchcalls-" and
+# more. The port of one is a URL: a bare number was meant for us, and is misspelt.
+_NEIGHBOR = re.compile(
+    r"BATCHCALLS_(\w+_)?(SERVICE_HOST=.*|SERVICE_PORT(_\w+)?=.*|PORT_\d+_\w+=.*|PORT=\w+://.*)",
+    re.DOTALL,
+)
 
 
 def is_host_and_port(address: str, *, lowest_port: int = 0) -> bool:
@@ -206,16 +211,22 @@ class Settings(BaseSettings):
         return settings
 
 
-def unknown_variables(names: Iterable[str]) -> Iterator[str]:
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
     """A complaint about each variable that looks like ours and that nothing reads."""
     known = {ADDRESS_VARIABLE.removeprefix(_PREFIX), *map(str.upper, Settings.model_fields)}
-    for name in sorted(names):
+    for name, value in sorted(environment.items()):
         word = name.upper().removeprefix(_PREFIX)
-        ours = name.upper().startswith(_PREFIX) and not _NEIGHBOR.fullmatch(name.upper())
+        is_neighbor = _NEIGHBOR.fullmatch(f"{name.upper()}={value}")
+        ours = name.upper().startswith(_PREFIX) and not is_neighbor
         if ours and word not in known:
             close = get_close_matches(word, known, n=1)
             hint = f"; did you mean {_PREFIX}{close[0]}?" if close else ""
             yield f"{name}: is an unknown variable{hint}"
+
+
+def without_password(text: str) -> str:
+    """The text, with the password hidden in whatever URL it holds."""
+    return _PASSWORD.sub(r"\1:…@", text)
 
 
 def host_and_port(address: str) -> tuple[str, int]:

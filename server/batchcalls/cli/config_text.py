@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from batchcalls.config import Settings
+from batchcalls.config import Settings, without_password
 
 HIDDEN: Final = "…"
 
-_PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@/]*@")
 _SECRET = re.compile(r"pass|secret|credential|token|key|auth", re.IGNORECASE)
 
 
@@ -46,5 +45,5 @@ def _key(name: str) -> str:
 def _value(value: object) -> str:
     """A value as TOML has it: for texts, numbers, booleans and their lists that is JSON."""
     if isinstance(value, str):
-        value = _PASSWORD.sub(rf"\1:{HIDDEN}@", value)
+        value = without_password(value)
     return json.dumps(value, ensure_ascii=False, default=str)
