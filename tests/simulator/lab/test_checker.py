@@ -362,6 +362,7 @@ async def complaint(reading: Reading, page: Page, *, after: int = 0) -> str:
         ([b"1", b"2"], 0, 2, False, ""),
         ([b"2"], 1, 2, False, ""),
         ([], 2, 2, False, ""),
+        ([], 3, 3, False, ""),
         ([b"2"], 0, 2, False, "saw 1 events behind 0, other than the 2 of the log"),
         ([b"1", b"1", b"2"], 0, 2, False, "saw 3 events behind 0, other than the 2 of the log"),
         ([b"2", b"1"], 0, 2, False, "other than the 2 of the log"),
