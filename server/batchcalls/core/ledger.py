@@ -58,7 +58,7 @@ _ENDING: Final = {
 
 
 class Ledger:
-    """One batch's account. Start from ``opened`` or ``of``; read it with ``snapshot``."""
+    """One batch's account. Start from ``opened``, or a stored batch; read it with ``snapshot``."""
 
     __slots__ = (
         "_attempts",
