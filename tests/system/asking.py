@@ -48,6 +48,19 @@ def calls_of(stub: BatchCallsServiceStub, batch_id: str) -> list[Call]:
 
 
 def wait_for_calls_up(stub: BatchCallsServiceStub, batch_id: str, count: int) -> None:
+    """Until so many people are on the phone: their dials have left, whatever comes next."""
+    eventually(lambda: sum(map(_is_up, calls_of(stub, batch_id))) == count)
+
+
+def _is_up(call: Call) -> bool:
+    return any(
+        attempt.HasField("answer_time") and not attempt.HasField("end_time")
+        for attempt in call.attempts
+    )
+
+
+def wait_for_slots_taken(stub: BatchCallsServiceStub, batch_id: str, count: int) -> None:
+    """Until so many calls have an intent: their dials may have left, or may be about to."""
     request = messages.GetBatchRequest(batch_id=batch_id)
     eventually(lambda: stub.GetBatch(request).batch.in_progress == count)
 

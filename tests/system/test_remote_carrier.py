@@ -21,7 +21,12 @@ from batchcalls_simulator.cdr_reader import (
     read_call_details,
 )
 from tests.carriers.process import CarrierProcess, running_simulator
-from tests.system.asking import calls_of, read_until, wait_for_calls_up
+from tests.system.asking import (
+    calls_of,
+    read_until,
+    wait_for_calls_up,
+    wait_for_slots_taken,
+)
 from tests.system.requests import ENDLESS, batch
 from tests.system.server import BATCHCALLS, Place, Server, eventually, running_server
 
@@ -144,7 +149,7 @@ def test_a_paused_batch_stays_paused_over_a_crash(tmp_path: Path) -> None:
             stub.PauseBatch(messages.PauseBatchRequest(batch_id=batch_id))
             server.kill()
         with running_server(place) as server, server.stub() as stub:
-            wait_for_calls_up(stub, batch_id, 0)
+            wait_for_slots_taken(stub, batch_id, 0)
             request = messages.GetBatchRequest(batch_id=batch_id)
             assert stub.GetBatch(request).batch.status == batch_pb2.BATCH_STATUS_PAUSED
             assert dials(log) == CONCURRENCY
@@ -185,7 +190,7 @@ def freeze_until_all_slots_are_taken(
     simulator: CarrierProcess, stub: BatchCallsServiceStub, batch_id: str
 ) -> None:
     simulator.freeze()
-    wait_for_calls_up(stub, batch_id, CONCURRENCY)
+    wait_for_slots_taken(stub, batch_id, CONCURRENCY)
     simulator.thaw()
 
 
