@@ -25,7 +25,7 @@ from batchcalls.carriers.base import (
     Progress,
 )
 from batchcalls.core.model import Outcome
-from batchcalls_simulator.alarm import sleep_until
+from batchcalls_simulator.alarm import Sleeper
 from batchcalls_simulator.callee import Callees, Fate
 from batchcalls_simulator.options import SimulatorOptions, read_options
 from batchcalls_simulator.reports import Reports
@@ -102,7 +102,7 @@ class SimulatorCarrier(Carrier):
             calls_per_second=self.options.trunk_calls_per_second,
             outages=self.options.outages,
         )
-        self._up: dict[str, trio.CancelScope] = {}
+        self._up: dict[str, Sleeper] = {}
         self._followed: dict[str, trio.Event] = {}
         self._ended: OrderedDict[str, CallResult] = OrderedDict()
         self._outcomes: Counter[Outcome] = Counter()
@@ -139,12 +139,11 @@ class SimulatorCarrier(Carrier):
           CarrierUnavailable: during an outage.
           RepeatedAttempt: the attempt id was dialed, or barred, before.
         """
-        scope = self._seize(call.attempt_id)
+        phone = self._seize(call.attempt_id)
         outcome = Outcome.CANCELED
         try:
-            with scope:
-                fate = self._fate(call)
-                await self._live_out(call, fate, report)
+            fate = self._fate(call)
+            if await self._live_out(call, fate, phone, report):
                 outcome = fate.outcome
         finally:
             result = self._release(call.attempt_id, outcome)
@@ -175,7 +174,7 @@ class SimulatorCarrier(Carrier):
         await trio.lowlevel.checkpoint()
         self.require_alive()
         if attempt_id in self._up:
-            self._up[attempt_id].cancel()
+            self._up[attempt_id].rouse()
             await self._followed.setdefault(attempt_id, trio.Event()).wait()
         elif attempt_id not in self._ended:
             self._remember(attempt_id, _result(attempt_id, Outcome.CANCELED))
@@ -184,7 +183,7 @@ class SimulatorCarrier(Carrier):
         """Raise ``CarrierUnavailable`` during an outage."""
         self._trunk.require_alive(self._clock())
 
-    def _seize(self, attempt_id: str) -> trio.CancelScope:
+    def _seize(self, attempt_id: str) -> Sleeper:
         if attempt_id in self._up or attempt_id in self._ended:
             self._repeated += 1
             raise RepeatedAttempt(f"attempt {attempt_id} was dialed before")
@@ -196,8 +195,8 @@ class SimulatorCarrier(Carrier):
         except CarrierUnavailable:
             self._unavailable += 1
             raise
-        scope = self._up[attempt_id] = trio.CancelScope()
-        return scope
+        phone = self._up[attempt_id] = Sleeper()
+        return phone
 
     def _release(self, attempt_id: str, outcome: Outcome) -> CallResult:
         result = _result(attempt_id, outcome)
@@ -224,17 +223,19 @@ class SimulatorCarrier(Carrier):
         )
 
     async def _live_out(
-        self, call: OutboundCall, fate: Fate, report: Callable[[Progress], None]
-    ) -> None:
+        self, call: OutboundCall, fate: Fate, phone: Sleeper, report: Callable[[Progress], None]
+    ) -> bool:
+        """Whether the call came to its end; it doesn't where somebody hangs up before."""
         await trio.lowlevel.checkpoint_if_cancelled()  # nobody answers what was hung up before
         began = now = self._clock()
         for delivery in self._reports.delivered(fate, call.phone_number, call.attempt_number):
             reported_at = self._moment(began, delivery.at_s)
             if reported_at > now:  # even a sleep that has nothing to wait for takes its time
-                await sleep_until(reported_at)
+                if not await phone.sleep_until(reported_at):
+                    return False
                 now = reported_at
             report(delivery.progress)
-        await sleep_until(self._moment(began, fate.lasts_s))
+        return await phone.sleep_until(self._moment(began, fate.lasts_s))
 
     def _moment(self, began: float, seconds: float) -> float:
         """When a call that began then is so many seconds old."""
