@@ -312,7 +312,8 @@ def test_an_argument_that_is_no_text_is_2(server: FakeServer) -> None:
 def in_a_shell(
     command: str, server: FakeServer, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    batchcalls = shlex.join(BATCHCALLS)
+    """Run it with the buffers that Python has by itself, whatever the tests run with."""
+    batchcalls = f"unset PYTHONUNBUFFERED; {shlex.join(BATCHCALLS)}"
     return subprocess.run(
         ["sh", "-c", f"{batchcalls} {command}"],
         capture_output=True,

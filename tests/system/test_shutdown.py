@@ -60,6 +60,15 @@ def test_calls_that_are_up_finish_and_no_others_are_dialed(tmp_path: Path) -> No
     assert outcomes == [[OUTCOME_COMPLETED]] * 60
 
 
+@pytest.fixture
+def heeded_hangup() -> Iterator[None]:
+    """Servers heed SIGHUP, though the tests may run under ``nohup``, which says not to."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heeded_hangup")
 def test_a_terminal_that_closes_drains_too(tmp_path: Path) -> None:
     """SIGHUP is SIGTERM: a call that is up then ends well, and isn't unknown after the restart."""
     place = Place(folder=tmp_path, carrier={"talk_time": "1"})

@@ -23,7 +23,11 @@ from batchcalls.cli import (  # noqa: F401 - imported to register their commands
 )
 from batchcalls.cli.app import app
 from batchcalls.cli.session import BROKEN_PIPE, OUTPUT_LOST, discard_output, tell
-from batchcalls.cli.streams import escape_what_cannot_be_encoded, open_closed_streams
+from batchcalls.cli.streams import (
+    escape_what_cannot_be_encoded,
+    give_up_errors,
+    open_closed_streams,
+)
 
 # Help lists commands as they registered, and that follows who imports whom.
 app.registered_commands.sort(key=lambda command: str(command.name))
@@ -45,3 +49,5 @@ def main() -> None:
         discard_output()
         tell(f"batchcalls: {error}")
         sys.exit(OUTPUT_LOST)
+    finally:
+        give_up_errors()

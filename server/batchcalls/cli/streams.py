@@ -29,6 +29,16 @@ def escape_what_cannot_be_encoded() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def give_up_errors() -> None:
+    """Let what standard error won't take not fail once more, with exit code 120, at the exit."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stderr.fileno())
+        os.close(null)
+
+
 def _occupy(number: int) -> None:
     """Keep a file that is opened later from getting the number of a stream that is closed."""
     with suppress(OSError):
