@@ -111,6 +111,9 @@ _PEOPLE: Final[Mapping[str, str]] = {
 }
 """People who are quick: a call lasts about as long as a server does."""
 
+_CONCURRENCIES: Final = (4, 8, 12, 16)
+"""What a batch may ask for; a server whose limit is lower would refuse it."""
+
 _KILLS_A_BATCH: Final = 3
 _FEWEST_BATCHES: Final = 3
 _HEALED_FIRST_RATE: Final = 1 / 3
@@ -132,7 +135,7 @@ def draw(seed: int, *, kills: int) -> Scenario:
     """The scenario of that seed in which the server is killed so many times (at least 1)."""
     random = Random(seed)
     limits = Limits(
-        server_calls=random.randint(14, 26),
+        server_calls=random.randint(max(_CONCURRENCIES), 26),
         server_rate=random.choice((0.0, 45.0, 90.0)),
         carrier_calls=random.randint(12, 24),
         carrier_rate=random.choice((0.0, 37.5, 80.0)),
@@ -154,7 +157,7 @@ def _trunk(random: Random, limits: Limits) -> dict[str, str]:
 
 
 def _batch(random: Random, seed: int, index: int, count: int, kills: int) -> PlannedBatch:
-    concurrency = random.choice((4, 8, 12, 16))
+    concurrency = random.choice(_CONCURRENCIES)
     rate = random.choice((0.0, 0.0, 12.5, 20.0, 40.0))
     speed = min(concurrency / _CALL_S, rate or math.inf, _LIVELY)
     calls = round(speed * random.uniform(0.5, 1.5) * _WORK_S * kills / count)

@@ -57,3 +57,12 @@ def test_the_options_are_those_of_a_simulator() -> None:
     """A carrier process takes them all."""
     for seed in SEEDS:
         assert read_options(draw(seed, kills=1).simulator).seed == seed
+
+
+@pytest.mark.parametrize("kills", [1, 15])
+def test_a_server_takes_every_batch(kills: int) -> None:
+    """None asks for more at once than the server has, which would be refused."""
+    for seed in range(300):
+        scenario = draw(seed, kills=kills)
+        most = max(batch.concurrency for batch in scenario.batches)
+        assert most <= scenario.limits.server_calls, seed
