@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, SAWarning
 
 from batchcalls.core.ledger import Ledger
 from batchcalls.store.sql import schema, sqlite
-from batchcalls.store.sql.mapping import batch_row, call_rows
+from batchcalls.store.sql.mapping import batch_row
 from batchcalls.store.sql.migrate import migrate
 from batchcalls.testing.store.changes import NOW_US, submitted
 
@@ -88,7 +88,20 @@ def test_indexes_and_constraints_are_the_declared_ones(migrated: Engine, declare
 
 
 BATCH = batch_row(Ledger.opened(submitted(calls=3).spec, total_calls=3, time_us=NOW_US).snapshot())
-CALL = next(call_rows(1, submitted()))
+CALL = {
+    "batch_key": 1,
+    "position": 0,
+    "status": "pending",
+    "outcome": None,
+    "priority": 1,
+    "attempts": 0,
+    "dials": 0,
+    "due_time_us": 0,
+    "spec": b"",
+    "create_time_us": NOW_US,
+    "update_time_us": NOW_US,
+    "end_time_us": 0,
+}
 ATTEMPT = {
     "batch_key": 1,
     "position": 0,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row as StoredRow
 
 from batchcalls.core.changes import BatchSubmitted
 from batchcalls.core.model import (
@@ -25,15 +25,16 @@ from batchcalls.core.model import (
     call_id,
 )
 from batchcalls.store.contract import UnreadableRow
+from batchcalls.store.sql.given import Row
 from batchcalls.store.sql.statements import ACCOUNT_COLUMNS
 from batchcalls.v1 import batch_pb2, retry_config_pb2
 from batchcalls.wire import spec as wire
 
 
-def account_row(batch: Batch) -> dict[str, Any]:
-    """The columns of a batch that change with its ledger."""
+def account(batch: Batch) -> Row:
+    """The ``ACCOUNT_COLUMNS`` of a batch."""
     counts = batch.counts
-    values = (
+    return (
         batch.status.value,
         batch.started,
         batch.hang_up,
@@ -45,7 +46,6 @@ def account_row(batch: Batch) -> dict[str, Any]:
         batch.update_time_us,
         batch.end_time_us,
     )
-    return dict(zip(ACCOUNT_COLUMNS, values, strict=True))
 
 
 def batch_row(batch: Batch) -> dict[str, Any]:
@@ -67,36 +67,26 @@ def batch_row(batch: Batch) -> dict[str, Any]:
         "callback_url": settings.callback_url,
         "start_time_us": spec.start_time_us,
         "create_time_us": batch.create_time_us,
-        **account_row(batch),
+        **dict(zip(ACCOUNT_COLUMNS, account(batch), strict=True)),
     }
 
 
-def call_rows(key: int, change: BatchSubmitted) -> Iterator[dict[str, Any]]:
-    """All columns of the calls of a new batch."""
-    for position, (priority, spec) in enumerate(change.calls):
-        yield {
-            "batch_key": key,
-            "position": position,
-            "status": CallStatus.PENDING.value,
-            "outcome": None,
-            "priority": priority,
-            "attempts": 0,
-            "dials": 0,
-            "due_time_us": 0,
-            "spec": spec,
-            "create_time_us": change.time_us,
-            "update_time_us": change.time_us,
-            "end_time_us": 0,
-        }
+def call_rows(key: int, change: BatchSubmitted) -> list[Row]:
+    """What is given for the calls of a new batch."""
+    at = change.time_us
+    return [
+        (key, position, priority, at, spec)
+        for position, (priority, spec) in enumerate(change.calls)
+    ]
 
 
-def batch_record(row: Row[Any]) -> Batch:
+def batch_record(row: StoredRow[Any]) -> Batch:
     """The batch in a row of all columns of ``batches``. Raises ``UnreadableRow``."""
     with _named(f"batch {row.batch_id}"):
         return _batch(row)
 
 
-def _batch(row: Row[Any]) -> Batch:
+def _batch(row: StoredRow[Any]) -> Batch:
     defaults = batch_pb2.CallDefaults.FromString(row.call_defaults)
     return Batch(
         spec=BatchSpec(
@@ -129,7 +119,7 @@ def _batch(row: Row[Any]) -> Batch:
     )
 
 
-def _settings(row: Row[Any]) -> BatchSettings:
+def _settings(row: StoredRow[Any]) -> BatchSettings:
     retry = retry_config_pb2.RetryConfig.FromString(row.retry_config)
     return BatchSettings(
         concurrency=row.concurrency,
@@ -150,7 +140,7 @@ def _labels(stored: str) -> dict[str, str]:
     return labels
 
 
-def attempt_record(batch_id: str, row: Row[Any]) -> Attempt:
+def attempt_record(batch_id: str, row: StoredRow[Any]) -> Attempt:
     """The attempt in a row of all columns of ``attempts``."""
     return Attempt(
         attempt_id=attempt_id(batch_id, row.position, row.dial),
@@ -167,7 +157,7 @@ def attempt_record(batch_id: str, row: Row[Any]) -> Attempt:
     )
 
 
-def call_record(batch_id: str, row: Row[Any], attempts: Iterable[Row[Any]]) -> Call:
+def call_record(batch_id: str, row: StoredRow[Any], attempts: Iterable[StoredRow[Any]]) -> Call:
     """The call in a row of all columns of ``calls``, with its attempts' rows in order.
 
     Raises:
@@ -177,7 +167,7 @@ def call_record(batch_id: str, row: Row[Any], attempts: Iterable[Row[Any]]) -> C
         return _call(batch_id, row, attempts)
 
 
-def _call(batch_id: str, row: Row[Any], attempts: Iterable[Row[Any]]) -> Call:
+def _call(batch_id: str, row: StoredRow[Any], attempts: Iterable[StoredRow[Any]]) -> Call:
     return Call(
         batch_id=batch_id,
         position=row.position,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import Connection, insert, or_, select
 
@@ -12,10 +13,12 @@ from batchcalls.core.model import BatchSpec
 from batchcalls.store.contract import Committed, Group, Refusal
 from batchcalls.store.sql import statements
 from batchcalls.store.sql.changeset import Changeset
-from batchcalls.store.sql.mapping import account_row, batch_row, call_rows
+from batchcalls.store.sql.mapping import account, batch_row, call_rows
 from batchcalls.store.sql.schema import batches
-from batchcalls.store.sql.statements import prepared
 from batchcalls.wire.state import event_to_proto
+
+_CALLS_A_STEP: Final = 10_000
+"""A bound for the memory that the calls of a large batch take on their way."""
 
 
 @dataclass(slots=True)
@@ -74,8 +77,10 @@ class Writer:
         inserted = connection.execute(insert(batches).values(row)).inserted_primary_key
         assert inserted is not None
         result.created[change.batch_id] = inserted[0]
-        rows = list(call_rows(inserted[0], change))
-        prepared(statements.INSERT_CALLS, connection.dialect).execute(connection, rows)
+        rows = call_rows(inserted[0], change)
+        for start in range(0, len(rows), _CALLS_A_STEP):
+            some = rows[start : start + _CALLS_A_STEP]
+            statements.INSERT_CALLS.execute(connection, some)
 
     def _collect(self, effects: Effects, changeset: Changeset, result: Written) -> None:
         key = self._key(effects.batch_id, result)
@@ -83,24 +88,16 @@ class Writer:
         for event in effects.events:
             payload = event_to_proto(event).SerializeToString()
             result.payloads.append(payload)
-            changeset.add_event(
-                {
-                    "batch_key": key,
-                    "sequence": event.sequence,
-                    "type": event.type.value,
-                    "payload": payload,
-                }
-            )
+            changeset.add_event(key, event, payload)
 
     def _update_batches(self, connection: Connection, group: Group, result: Written) -> None:
         rows = [
-            {"k": self._key(batch.batch_id, result)}
-            | {f"new_{column}": value for column, value in account_row(batch).items()}
+            (self._key(batch.batch_id, result), *account(batch))
             for batch in group.batches.values()
             if batch.batch_id not in result.refused
         ]
         if rows:
-            prepared(statements.UPDATE_BATCHES, connection.dialect).execute(connection, rows)
+            statements.UPDATE_BATCHES.execute(connection, rows)
 
     def _key(self, batch_id: str, result: Written) -> int:
         return result.created.get(batch_id) or self._keys[batch_id]

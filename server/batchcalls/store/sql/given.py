@@ -1,0 +1,91 @@
+"""Rows given to a statement all at once: however many there are, it is one step of the database.
+
+The driver gives the interpreter's lock up at each step, and must win it back from a busy loop: a
+statement that is run row by row does so at every row (ADR 18). So the rows go in as one value,
+which the database takes apart itself. SQLite does so with a JSON text, and with slices of one
+blob for bytes, which JSON can't hold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, Final
+
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    LargeBinary,
+    Subquery,
+    Text,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.sql.dml import UpdateBase
+
+Row = tuple[Any, ...]
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Given:
+    """Rows of those ``columns``, to write a statement about.
+
+    Values are whole numbers, texts, truths or None. The column of ``payloads``, where there is
+    one, comes behind the others, and its values are bytes.
+    """
+
+    def __init__(self, *columns: str, payloads: str = "") -> None:
+        self._payloads = payloads
+        self.rows = _from_json(columns, payloads)
+        self.c = self.rows.c
+
+    def parameters(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """What the statement is run with to be given these rows."""
+        if not self._payloads:
+            return {"given": _encode(rows)}
+        payloads = [row[-1] for row in rows]
+        lengths = [len(payload) for payload in payloads]
+        starts = accumulate(lengths, initial=1)
+        slices = zip(rows, starts, lengths, strict=False)
+        listed = [(*row[:-1], start, length) for row, start, length in slices]
+        return {"given": _encode(listed), "payloads": b"".join(payloads)}
+
+
+def _from_json(columns: Sequence[str], payloads: str) -> Subquery:
+    """The rows of the parameter ``given``, lists in a list, and of the blob ``payloads``."""
+    each = func.json_each(bindparam("given", type_=Text)).table_valued("value", name="each")
+    field = [each.c.value.op("->>")(literal_column(str(i))) for i in range(len(columns) + 2)]
+    named = [value.label(column) for column, value in zip(columns, field, strict=False)]
+    if payloads:
+        blob = bindparam("payloads", type_=LargeBinary)
+        named.append(func.substr(blob, field[-2], field[-1]).label(payloads))
+    return select(*named).subquery("given")
+
+
+class Statement:
+    """A statement about rows that it is given."""
+
+    def __init__(self, given: Given, statement: UpdateBase) -> None:
+        self._given = given
+        self._statement = statement
+
+    def __str__(self) -> str:
+        return " ".join(str(self._statement).split())
+
+    def execute(self, connection: Connection, rows: Sequence[Row]) -> int:
+        """Run it once, for all rows; return how many it wrote."""
+        sql, names = _compiled(self._statement, connection.dialect)
+        parameters = self._given.parameters(rows)
+        return connection.exec_driver_sql(sql, tuple(parameters[name] for name in names)).rowcount
+
+
+@lru_cache(maxsize=64)
+def _compiled(statement: UpdateBase, dialect: Dialect) -> tuple[str, Sequence[str]]:
+    """The text of the statement, and its parameters in order."""
+    compiled = statement.compile(dialect=dialect)
+    return str(compiled), compiled.positiontup or ()
