@@ -215,7 +215,7 @@ class App:
             timing=Timing(max_call_duration_s=settings.max_call_duration_s),
             undialed=undialed,
         )
-        engine.listen(reads)
+        engine.listen(reads.budget)
         return engine
 
     def _rpc_server(self, engine: Engine, guest: GuestTrio, metrics: RpcMetrics) -> RpcServer:

@@ -70,7 +70,7 @@ class Readers:
         clock = trio.lowlevel.current_clock()
         assert isinstance(clock, trio.testing.MockClock)
         while True:
-            self.pool.committed([written()], (), ())
+            self.pool.budget.committed([written()], (), ())
             clock.jump(late_s)
             await trio.sleep(0.01)
 
@@ -105,10 +105,10 @@ async def test_reads_take_up_to_half_of_a_processor_that_dialing_leaves(
     """As long as the loop is punctual; when it no longer is, they are back at little at once."""
     crowd = Readers()
     await crowd.run([cost_s] * 20, for_s=60)
-    assert crowd.pool.share == MOST_SHARE
+    assert crowd.pool.budget.share == MOST_SHARE
     assert 0.4 * 60 <= crowd.processor.used_s <= 0.51 * 60
     await crowd.run([cost_s] * 20, for_s=2, late_s=0.1)
-    assert crowd.pool.share <= 2 * LEAST_SHARE
+    assert crowd.pool.budget.share <= 2 * LEAST_SHARE
 
 
 async def test_reads_have_all_the_time_while_nothing_is_written(
@@ -118,7 +118,7 @@ async def test_reads_have_all_the_time_while_nothing_is_written(
     crowd = Readers()
     await crowd.run([0.01] * 20, for_s=10, dialing=False)
     assert crowd.processor.used_s >= 0.99 * LANES * 10
-    crowd.pool.committed([], (), ())
+    crowd.pool.budget.committed([], (), ())
     await crowd.run([0.01] * 20, for_s=10, dialing=False)
     assert crowd.processor.used_s >= 0.99 * LANES * 20
 
@@ -136,9 +136,9 @@ async def test_reads_come_in_turn(autojump_clock: trio.testing.MockClock) -> Non
 async def test_a_rest_ends(autojump_clock: trio.testing.MockClock) -> None:
     """After a read that took for ever the next begins within two seconds."""
     crowd = Readers()
-    crowd.pool.committed([written()], (), ())
+    crowd.pool.budget.committed([written()], (), ())
     await crowd.pool.run_sync(crowd.processor.work, 300)
-    crowd.pool.committed([written()], (), ())
+    crowd.pool.budget.committed([written()], (), ())
     began = trio.current_time()
     await crowd.pool.run_sync(crowd.processor.work, 0)
     assert trio.current_time() - began <= 2.0
@@ -166,7 +166,7 @@ async def test_a_read_that_fails_has_cost_too(autojump_clock: trio.testing.MockC
         crowd.processor.work(0.01)
         raise LookupError("no such thing")
 
-    crowd.pool.committed([written()], (), ())
+    crowd.pool.budget.committed([written()], (), ())
     with pytest.raises(LookupError):
         await crowd.pool.run_sync(fail)
     began = trio.current_time()
@@ -215,7 +215,7 @@ async def test_the_log_of_writes_starts_over_although_readers_overlap(
                 row = {"heartbeat_key": 1, "time_us": number, "ballast": bytes(100_000)}
                 connection.execute(delete(heartbeat))
                 connection.execute(insert(heartbeat), row)
-            pool.committed([written()], (), ())
+            pool.budget.committed([written()], (), ())
             await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
     log_bytes = database.with_suffix(".db-wal").stat().st_size

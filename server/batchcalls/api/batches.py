@@ -35,6 +35,7 @@ class Batches:
     ) -> messages.GetBatchResponse:
         """One batch, as it stands durably."""
         batch_id = validate_query.only_id("batch_id", request.batch_id)
+        await self._streams.turn()
         message = self._messages.of_ended(batch_id)
         if message is None:
             message = self._messages.of(await self._streams.current(batch_id))

@@ -1,4 +1,6 @@
-"""The two streams: the status of a batch, conflated, and its events, complete.
+"""What readers follow, as streams or by asking: the status of a batch, and its events.
+
+The two streams are the status, conflated, and the events, complete.
 
 Both are told by the feed that something changed, and poll nothing. A stream holds one message
 at a time, so a slow reader costs constant memory: a status that it missed is replaced by the
@@ -6,6 +8,10 @@ next, and events that left the feed's memory are read from the store. Neither is
 than ``HEARTBEAT_S``, whatever it was asked to leave out. Both end by themselves after the final
 state; from the moment at which the server shuts down, every one ends UNAVAILABLE, for a client to
 resume.
+
+Memory answers at once, and all who ask again as soon as they are answered could take the loop for
+themselves. So whoever asks, and whoever opens a stream, has a turn: together they have a budget.
+What a stream tells from then on comes at the pace of what happens, and waits for nobody.
 """
 
 from __future__ import annotations
@@ -16,6 +22,7 @@ from typing import Final
 
 from batchcalls.api.loop import Bell, Loop
 from batchcalls.core.model import Batch, EventType
+from batchcalls.engine.budget import Budget
 from batchcalls.engine.engine import Engine
 from batchcalls.engine.feed import Page
 from batchcalls.errors import Reason, Unavailable
@@ -26,14 +33,28 @@ HEARTBEAT_S: Final = 15.0
 _PAGE: Final = 512
 """Events in one message: about 100 KiB."""
 
+ANSWER_S: Final = 0.000_4
+"""What a question that memory answers takes of a processor, nearly all of it for gRPC: half as
+much where many come at once, but then the budget sees to it that they don't."""
+
+LEAST_SHARE: Final = 0.1
+MOST_SHARE: Final = 0.25
+"""The part of one processor for such answers while calls are dialed: 250 to 625 a second."""
+
 
 class Streams:
-    """Makes the streams of watchers."""
+    """Makes the streams of watchers, and answers who asks. One for all the readers of an engine."""
 
     def __init__(self, engine: Engine, loop: Loop) -> None:
         self._engine = engine
         self._feed = engine.feed
         self._loop = loop
+        self._budget = Budget(loop.now, least=LEAST_SHARE, most=MOST_SHARE)
+        engine.listen(self._budget)
+
+    async def turn(self) -> None:
+        """Wait for one's turn to ask: at once, unless calls are dialed and many ask."""
+        await self._budget.rest(self._loop.sleep, then_s=ANSWER_S)
 
     async def batch(self, batch_id: str, *, min_interval_s: float) -> AsyncGenerator[Batch, None]:
         """The batch now, then after changes, at most one in ``min_interval_s``; to its end.
@@ -44,6 +65,7 @@ class Streams:
           NotFound: there is no such batch.
           Unavailable: the server shuts down, or can't read the store.
         """
+        await self.turn()
         bell = self._loop.bell()
         with self._feed.watch(batch_id, bell.ring):
             while True:
@@ -86,12 +108,13 @@ class Streams:
           OutOfRange: ``after`` lies beyond the last event.
           Unavailable: the server shuts down, or can't read the store.
         """
+        await self.turn()
         bell = self._loop.bell()
         with self._feed.watch(batch_id, bell.ring):
             beat_at = self._loop.now() + HEARTBEAT_S
             while True:
                 self._check_open()
-                page = await self.page(batch_id, after=after, limit=_PAGE, types=types)
+                page = await self._page(batch_id, after=after, limit=_PAGE, types=types)
                 is_news = page.last_sequence > after
                 after = page.last_sequence
                 if page.payloads or page.is_end or self._loop.now() >= beat_at:
@@ -105,7 +128,14 @@ class Streams:
     async def page(
         self, batch_id: str, *, after: int, limit: int, types: Collection[EventType]
     ) -> Page:
-        """One page of events, from memory at once where it has them. Raises as ``Feed.page``."""
+        """One page of events for who asks, in turn. Raises as ``Feed.page``."""
+        await self.turn()
+        return await self._page(batch_id, after=after, limit=limit, types=types)
+
+    async def _page(
+        self, batch_id: str, *, after: int, limit: int, types: Collection[EventType]
+    ) -> Page:
+        """One page of events, from memory at once where it has them."""
         page = self._feed.remembered(batch_id, after=after, limit=limit, types=types)
         if page is None:
             ask = partial(self._feed.page, batch_id, after=after, limit=limit, types=types)

@@ -255,8 +255,9 @@ class World:
         async with trio.open_nursery() as nursery:
             await nursery.start(engine.run)
             nursery.start_soon(self._meet_doom, process, engine)
+            streams = Streams(engine, TrioLoop())
             for reader in self._readers:
-                nursery.start_soon(reader.read, Streams(engine, TrioLoop()))
+                nursery.start_soon(reader.read, streams)
             async with trio.open_nursery() as users:
                 for wishes in self._wishes.values():
                     users.start_soon(self._ask_in_turn, engine, wishes)
