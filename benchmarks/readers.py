@@ -2,8 +2,9 @@
 
 The readers ask again as soon as they are answered, from two processes, each over a connection
 of its own, all for the same: pages of a long log that hold nothing, since they are for events
-that never happened; full pages of events; full pages of calls; a batch that has ended; and the
-batch that is being called. Only dialing counts: readers may wait.
+that never happened; full pages of events; full pages of calls; a batch that has ended; the batch
+that is being called; and the end of a log, where nothing is new. The store answers the first
+three, memory the others. Only dialing counts: readers may wait.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from batchcalls.v1 import batch_calls_service_pb2 as messages
+from batchcalls.v1.batch_pb2 import Batch
 from batchcalls.v1.event_pb2 import EVENT_TYPE_BATCH_PAUSED
 from benchmarks.effort import Effort
 from benchmarks.load import background
@@ -28,6 +30,7 @@ _CALLS_PER_SECOND: Final = 200
 _SERVICE: Final = "/batchcalls.v1.BatchCallsService"
 _WARM_UP_S: Final = 1.0
 _LASTING_S: Final = 400
+_LATER_S: Final = 3_600.0
 
 
 def measure(effort: Effort) -> Iterator[Row]:
@@ -45,9 +48,11 @@ def measure(effort: Effort) -> Iterator[Row]:
     )
     with running_server(effort.folder / "readers.db", long.options) as server:
         ended = server.run(long.request()).batch_id
+        later = Workload(calls=1, concurrency=1).request(start_at_s=time.time() + _LATER_S)
+        waiting = server.stub.SubmitBatch(later).batch
         called = server.stub.SubmitBatch(work.request()).batch.batch_id
         time.sleep(_WARM_UP_S)
-        for name, (method, request) in _wishes(ended, called).items():
+        for name, (method, request) in _wishes(ended, called, waiting).items():
             alone, beside = [], []
             for _ in range(times):
                 alone.append(_dials(server, called, seconds))
@@ -62,7 +67,10 @@ def measure(effort: Effort) -> Iterator[Row]:
             )
 
 
-def _wishes(ended: str, called: str) -> Mapping[str, tuple[str, Any]]:
+def _wishes(ended: str, called: str, waiting: Batch) -> Mapping[str, tuple[str, Any]]:
+    end = messages.ListEventsRequest(
+        batch_id=waiting.batch_id, after_sequence=waiting.last_sequence
+    )
     rare = messages.ListEventsRequest(batch_id=ended, types=[EVENT_TYPE_BATCH_PAUSED])
     return {
         "events that never happened": ("ListEvents", rare),
@@ -70,6 +78,7 @@ def _wishes(ended: str, called: str) -> Mapping[str, tuple[str, Any]]:
         "all calls": ("ListCalls", messages.ListCallsRequest(batch_id=ended)),
         "an ended batch": ("GetBatch", messages.GetBatchRequest(batch_id=ended)),
         "the batch itself": ("GetBatch", messages.GetBatchRequest(batch_id=called)),
+        "the end of a log": ("ListEvents", end),
     }
 
 
