@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated
 
 import typer
@@ -43,12 +42,12 @@ def calls(
 ) -> None:
     """List the calls of a batch, in the order of submission."""
     with session(address) as connection:
-        found = connection.calls(
+        shown = connection.calls(
             batch_id,
             statuses=[CALL_STATUS_VALUES[word] for word in status or ()],
             outcomes=[OUTCOME_VALUES[word] for word in outcome or ()],
+            limit=limit,
         )
-        shown = islice(found, limit)
         if as_json:
             head = {"batch_id": batch_id, "calls": []}
             write_document_with(head, "calls", map(call_document, shown))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -27,6 +28,9 @@ from batchcalls.v1.outcome_pb2 import Outcome
 
 ANSWER_TIMEOUT_S = 60.0
 """The longest wait for the answer to one request, a batch of 64 MiB included."""
+
+_CALLS_IN_A_PAGE = 1_000
+"""As many as a server gives: each page is a way there and back, and a turn behind other readers."""
 
 _UNANSWERED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _UNSENT = ("failed to connect", "DNS resolution failed", "the target uri is not valid")
@@ -121,9 +125,21 @@ class Connection:
         *,
         statuses: Sequence[CallStatus.ValueType] = (),
         outcomes: Sequence[Outcome.ValueType] = (),
+        limit: int | None = None,
     ) -> Iterator[Call]:
-        """The batch's calls that match both filters (empty means all), as submitted."""
-        request = messages.ListCallsRequest(batch_id=batch_id, statuses=statuses, outcomes=outcomes)
+        """The batch's calls that match both filters (empty means all), as submitted.
+
+        A ``limit`` cuts them off, and no page holds more; None means all.
+        """
+        request = messages.ListCallsRequest(
+            batch_id=batch_id,
+            statuses=statuses,
+            outcomes=outcomes,
+            page_size=_CALLS_IN_A_PAGE if limit is None else min(limit, _CALLS_IN_A_PAGE),
+        )
+        return islice(self._all_calls(request), limit)
+
+    def _all_calls(self, request: messages.ListCallsRequest) -> Iterator[Call]:
         while True:
             page = _answer(self._stub.ListCalls, request)
             yield from page.calls

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated
 
 import typer
@@ -58,7 +57,7 @@ def _print_document(connection: Connection, batch_id: str, *, limit: int | None)
     if limit == 0:
         write_document(batch_document(batch))
         return
-    calls = islice(connection.calls(batch_id), limit)
+    calls = connection.calls(batch_id, limit=limit)
     write_document_with(batch_document(batch, ()), "calls", map(call_document, calls))
 
 
@@ -70,6 +69,6 @@ def _print_text(connection: Connection, batch_id: str, *, limit: int, tally: boo
     write_lines(batch_lines(batch, outcomes.now() if tally else None))
     if limit:
         write_line("")
-        write_table(CALL_COLUMNS, map(call_row, islice(connection.calls(batch_id), limit)))
+        write_table(CALL_COLUMNS, map(call_row, connection.calls(batch_id, limit=limit)))
     if limit < batch.total_calls and tally:
         write_line(f"and {batch.total_calls - limit} more: batchcalls calls {batch_id}")
