@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, QueuePool, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from batchcalls.store.contract import CommitInDoubt, StoreFailure
@@ -143,6 +143,17 @@ def test_a_read_that_fails_is_a_store_failure(read: str) -> None:
     store = SqlStore.open("sqlite://")
     with pytest.raises(StoreFailure, match="no such table"):
         getattr(store, read)(lambda reader: reader.exec_driver_sql("SELECT * FROM nowhere"))
+    store.close()
+
+
+def test_a_read_that_finds_no_connection_free_is_a_store_failure() -> None:
+    """Whoever holds all of them gives one back some time: it is no bug of ours."""
+    engine = create_engine(
+        "sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.001
+    )
+    store = SqlStore(engine, engine, None)
+    with engine.connect(), pytest.raises(StoreFailure, match="in use"):
+        store.batch("batch_a")
     store.close()
 
 

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, delete, insert
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from batchcalls.core.model import (
     Batch,
@@ -262,6 +263,8 @@ class SqlStore(Store):
                 return query(connection)
         except DatabaseError as error:
             raise StoreFailure(str(error.orig)) from error
+        except NoConnection as error:
+            raise StoreFailure("all connections to the database are in use") from error
 
     def probe(self, time_us: int) -> None:
         """Find out whether the store can commit as much as a group. Raises ``StoreFailure``."""
