@@ -1,7 +1,7 @@
 """Runs one benchmark apart: in a process of its own, in a time box, in a folder that goes away.
 
 So no benchmark sees another's memory, threads or event loop, and whatever it starts ends with
-it. Rows come as they are made: what was measured before a failure is kept.
+it. Rows and charts come as they are made: what was measured before a failure is kept.
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ from typing import Final
 import structlog
 
 from batchcalls.app import collect_garbage_seldom
+from benchmarks.chart import Chart
 from benchmarks.effort import Effort
 from benchmarks.row import Row
 
-Measure = Callable[[Effort], Iterator[Row]]
+Finding = Row | Chart
+"""What a benchmark yields."""
+
+Measure = Callable[[Effort], Iterator[Finding]]
 
 _SPAWN: Final = multiprocessing.get_context("spawn")
 _END_TIMEOUT_S: Final = 10.0
@@ -42,10 +46,10 @@ class Benchmark:
     time_box_s: float
 
 
-def run_apart(benchmark: Benchmark, *, quick: bool, plots: Path | None) -> list[Row]:
-    """The rows of a benchmark; where it fails or takes too long, the last row says so."""
+def run_apart(benchmark: Benchmark, *, quick: bool) -> list[Finding]:
+    """What a benchmark found; where it fails or takes too long, the last row says so."""
     with tempfile.TemporaryDirectory(prefix="batchcalls-bench-") as folder:
-        effort = Effort(quick=quick, folder=Path(folder), plots=plots or Path(folder))
+        effort = Effort(quick=quick, folder=Path(folder))
         receiver, sender = _SPAWN.Pipe(duplex=False)
         process = _SPAWN.Process(target=_measure, args=(benchmark.measure, effort, sender))
         process.start()
@@ -56,16 +60,16 @@ def run_apart(benchmark: Benchmark, *, quick: bool, plots: Path | None) -> list[
             _end(process)
 
 
-def _receive(benchmark: Benchmark, receiver: Connection) -> Iterator[Row]:
-    """The rows that the process sends; a text instead of a row is its failure, None its end."""
+def _receive(benchmark: Benchmark, receiver: Connection) -> Iterator[Finding]:
+    """What the process sends; a text instead of a finding is its failure, None its end."""
     deadline = time.monotonic() + benchmark.time_box_s
-    message: Row | str | None = f"took longer than {benchmark.time_box_s:g} s"
+    message: Finding | str | None = f"took longer than {benchmark.time_box_s:g} s"
     while receiver.poll(max(0.0, deadline - time.monotonic())):
         try:
             message = receiver.recv()
         except EOFError:
             message = "its process ended"
-        if not isinstance(message, Row):
+        if not isinstance(message, Finding):
             break
         yield message
         message = f"took longer than {benchmark.time_box_s:g} s"
@@ -80,8 +84,8 @@ def _measure(measure: Measure, effort: Effort, sender: Connection) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     end: str | None = None
     try:
-        for row in measure(effort):
-            sender.send(row)
+        for finding in measure(effort):
+            sender.send(finding)
     except Exception as error:  # noqa: BLE001  # whatever it is, it is reported as a row
         traceback.print_exc()
         end = f"{type(error).__name__}: {error}"

@@ -13,13 +13,11 @@ T = TypeVar("T")
 class Effort:
     """``quick`` proves that a benchmark works; its figures are for nobody.
 
-    ``folder`` is for databases and the like and goes away; images written into ``plots`` are
-    kept with the results.
+    ``folder`` is for databases and the like and goes away.
     """
 
     quick: bool
     folder: Path
-    plots: Path
 
     def pick(self, *, full: T, quick: T) -> T:
         """One of two sizes."""

@@ -1,4 +1,7 @@
-"""The table in three forms: for the terminal, as JSON, and as the section of the README."""
+"""The table in three forms: for the terminal, as JSON, and as the section of the README.
+
+The JSON holds the charts' points too: it is all that the pictures are drawn from.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
+from benchmarks.chart import Chart
 from benchmarks.row import Row, number_text
 
 _BEGIN = "<!-- results: written by the run -->"
@@ -46,15 +50,30 @@ def goals(rows: Sequence[Row]) -> str:
     return f"{said} Missed: {'; '.join(map(_missed, missed))}."
 
 
-def document(machine: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
+def document(
+    machine: Mapping[str, Any], rows: Sequence[Row], charts: Sequence[Chart]
+) -> dict[str, Any]:
     """What ``latest.json`` holds."""
-    return {"machine": dict(machine), "rows": [row.document() for row in rows]}
+    return {
+        "machine": dict(machine),
+        "rows": [row.document() for row in rows],
+        "charts": [chart.document() for chart in charts],
+    }
 
 
-def write_json(path: Path, machine: Mapping[str, Any], rows: Sequence[Row]) -> None:
+def write_json(
+    path: Path, machine: Mapping[str, Any], rows: Sequence[Row], charts: Sequence[Chart]
+) -> None:
     """Write ``latest.json``."""
-    text = json.dumps(document(machine, rows), indent=2, ensure_ascii=False)
+    text = json.dumps(document(machine, rows, charts), indent=2, ensure_ascii=False)
     path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> tuple[list[Row], list[Chart]]:
+    """The rows and the charts that ``latest.json`` holds."""
+    read = json.loads(path.read_text(encoding="utf-8"))
+    rows = [Row.of_document(row) for row in read["rows"]]
+    return rows, [Chart.of_document(chart) for chart in read["charts"]]
 
 
 def markdown(machine: Mapping[str, Any], rows: Sequence[Row]) -> str:

@@ -4,18 +4,18 @@
 day than in the evening, so who waits longer reaches more; and whoever is tried again after a
 fixed delay is tried together with everybody else: the fullest minute of retries is the peak
 that a trunk must carry. Backoff moves the retries apart, jitter smears them. All in virtual
-time; ``retry.png`` shows every policy at every rate.
+time; the chart shows every policy at every rate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from batchcalls.core.model import RetryConfig
+from benchmarks.chart import Chart, Kind, Panel
 from benchmarks.effort import Effort
-from benchmarks.plot import write_lines_chart
 from benchmarks.row import Row
 from benchmarks.sample import most_in_a_window
 from benchmarks.virtual import Campaign, run_campaign
@@ -53,8 +53,8 @@ class Seen:
     peak: float
 
 
-def measure(effort: Effort) -> Iterator[Row]:
-    """The rows of this benchmark."""
+def measure(effort: Effort) -> Iterator[Row | Chart]:
+    """The rows of this benchmark, and its chart."""
     calls = effort.pick(full=500, quick=60)
     seen = {
         (policy, rates): _seen(calls, rates, config)
@@ -63,24 +63,31 @@ def measure(effort: Effort) -> Iterator[Row]:
     }
     for policy in POLICIES:
         yield from _rows(policy, seen[policy, _SHOWN])
-    panels = {
-        "people reached, %": "reached",
-        "dials a person": "dials",
-        "retries in the fullest minute, % of people": "peak",
+    yield _chart(seen)
+
+
+def _chart(seen: Mapping[tuple[str, tuple[float, float]], Seen]) -> Chart:
+    titles = {
+        "reached": "People reached, %",
+        "dials": "Dials a person",
+        "peak": "Retries in the fullest minute, % of people",
     }
-    write_lines_chart(
-        effort.plots / "retry.png",
-        {
-            title: {
-                policy: [
-                    (100 * sum(rates), getattr(seen[policy, rates], field)) for rates in _RATES
-                ]
-                for policy in POLICIES
-            }
-            for title, field in panels.items()
-        },
-        x_label="busy and no answer, % of dials",
-        is_logarithmic=False,
+    return Chart(
+        name="retry",
+        kind=Kind.BARS,
+        x_label="busy or no answer, % of dials",
+        panels=[
+            Panel(
+                title=title,
+                series={
+                    policy: [
+                        (100 * sum(rates), getattr(seen[policy, rates], field)) for rates in _RATES
+                    ]
+                    for policy in POLICIES
+                },
+            )
+            for field, title in titles.items()
+        ],
     )
 
 

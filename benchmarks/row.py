@@ -8,6 +8,7 @@ near the figure comes to it: 1 is as good as the limit, whichever way better lie
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +42,14 @@ class Row:
     @property
     def ratio(self) -> float | None:
         """The value as a share of the limit; of a time, the limit as a share of the value."""
-        if self.value is None or self.limit is None:
+        return self._share(self.value)
+
+    @property
+    def goal_share(self) -> float | None:
+        """The goal as such a share of the limit; None where one of the two is missing."""
+        if self.goal is None or self.limit is None:
             return None
-        share, whole = self.value, self.limit
-        if self.smaller_is_better:
-            share, whole = whole, share
-        return share / whole if whole else None
+        return self.goal.bound if self.goal.of_ratio else self._share(self.goal.bound)
 
     @property
     def met(self) -> bool | None:
@@ -85,6 +88,30 @@ class Row:
         sign = "≤" if self.smaller_is_better else "≥"
         return f"{sign} {number_text(self.goal.bound)} {self.unit}"
 
+    def _share(self, value: float | None) -> float | None:
+        if value is None or self.limit is None:
+            return None
+        share, whole = value, self.limit
+        if self.smaller_is_better:
+            share, whole = whole, share
+        return share / whole if whole else None
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Row:
+        """The row that such JSON tells of."""
+        bound = document["bound"]
+        goal = None if bound is None else Goal(bound=bound, of_ratio=document["bound_of_ratio"])
+        return cls(
+            name=document["name"],
+            value=document["value"],
+            unit=document["unit"],
+            limit=document["limit"],
+            goal=goal,
+            spread=document["spread"],
+            smaller_is_better=document["smaller_is_better"],
+            failure=document["failure"] or "",
+        )
+
     def document(self) -> dict[str, Any]:
         """The row as JSON has it."""
         return {
@@ -94,6 +121,9 @@ class Row:
             "limit": rounded(self.limit),
             "ratio": rounded(self.ratio),
             "goal": self.goal_text or None,
+            "bound": None if self.goal is None else self.goal.bound,
+            "bound_of_ratio": None if self.goal is None else self.goal.of_ratio,
+            "smaller_is_better": self.smaller_is_better,
             "met": self.met,
             "spread": rounded(self.spread),
             "failure": self.failure or None,

@@ -8,13 +8,13 @@ same number of calls in all. *Watchers*: so many readers of the events of one pa
 Theory: what grows linearly costs the same per unit at every size. So each series fits the
 exponent with which the processor time of the server for the whole grows with size: 1 is
 linear; 1.1, the goal, leaves room for noise. The smallest size is left out of the fit: fixed
-costs hide all else there. ``scale.png`` shows the points.
+costs hide all else there. The chart shows the other figures of each size.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,10 @@ from typing import Final
 
 from batchcalls.v1 import batch_calls_service_pb2 as messages
 from batchcalls.v1.batch_pb2 import Batch, BatchStatus
+from benchmarks.chart import Chart, Kind, Panel
 from benchmarks.effort import Effort
 from benchmarks.events import watched_lags
 from benchmarks.load import Load, background
-from benchmarks.plot import write_lines_chart
 from benchmarks.reads import GET_BATCH
 from benchmarks.row import Goal, Row
 from benchmarks.sample import growth, percentile
@@ -65,8 +65,8 @@ class Point:
     cost_s: float
 
 
-def measure(effort: Effort) -> Iterator[Row]:
-    """The rows of this benchmark."""
+def measure(effort: Effort) -> Iterator[Row | Chart]:
+    """The rows of this benchmark, and its chart."""
     folder = effort.folder
     sizes = effort.pick(full=(1, 10, 100, 1_000), quick=(1, 3, 10))
     each = effort.pick(full=10_000, quick=1_000)
@@ -78,7 +78,7 @@ def measure(effort: Effort) -> Iterator[Row]:
     yield from _rows("batches", series["batches"], "p99 of GetBatch")
     series["watchers"] = _watchers(folder, sizes)
     yield from _rows("watchers", series["watchers"], "p99 of the lag")
-    _draw(effort.plots / "scale.png", series)
+    yield _chart(series)
 
 
 def _calls(folder: Path, calls: int) -> Point:
@@ -216,13 +216,26 @@ def _plural(name: str, size: int) -> str:
     return {"batches": "batch", "watchers": "watcher"}.get(name, name) if size == 1 else name
 
 
-def _draw(path: Path, series: dict[str, list[Point]]) -> None:
-    fields = {"processor time, s": "cost_s", "memory, MiB": "memory_mib", "p99, ms": "latency_ms"}
-    panels = {
-        title: {
-            name: [(point.size, getattr(point, field)) for point in points]
-            for name, points in series.items()
-        }
-        for title, field in fields.items()
+def _chart(series: Mapping[str, Sequence[Point]]) -> Chart:
+    """The rate of watched calls is left out: it is paced."""
+    titles = {
+        "rate": "Calls a second",
+        "memory_mib": "Memory of the server, MiB",
+        "latency_ms": "p99 of GetBatch, for watchers of the lag, ms",
     }
-    write_lines_chart(path, panels, x_label="how many", is_logarithmic=True)
+    return Chart(
+        name="scale",
+        kind=Kind.LINES,
+        x_label="how many calls, calls up, batches or watchers",
+        panels=[
+            Panel(
+                title=title,
+                series={
+                    name: [(point.size, getattr(point, field)) for point in points]
+                    for name, points in series.items()
+                    if (name, field) != ("watchers", "rate")
+                },
+            )
+            for field, title in titles.items()
+        ],
+    )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import trio
 
-from benchmarks.apart import Benchmark, run_apart
+from benchmarks.apart import Benchmark, Finding, run_apart
+from benchmarks.chart import Chart, Kind
 from benchmarks.effort import Effort
 from benchmarks.row import Row
 
@@ -36,7 +37,7 @@ def endless(effort: Effort) -> Iterator[Row]:
 def run(measure: object, *, time_box_s: float = 60) -> list[Row]:
     assert callable(measure)
     benchmark = Benchmark(name="bench", measure=measure, time_box_s=time_box_s)
-    return run_apart(benchmark, quick=True, plots=None)
+    return [found for found in run_apart(benchmark, quick=True) if isinstance(found, Row)]
 
 
 def test_rows_come_from_a_process_of_their_own() -> None:
@@ -44,6 +45,17 @@ def test_rows_come_from_a_process_of_their_own() -> None:
     size, process = run(two_rows)
     assert size.value == 1
     assert process.value != os.getpid()
+
+
+def test_a_chart_comes_as_rows_do() -> None:
+    """Beside them, in the order in which they are made."""
+    benchmark = Benchmark(name="bench", measure=a_row_and_a_chart, time_box_s=60)
+    assert run_apart(benchmark, quick=True) == list(a_row_and_a_chart())
+
+
+def a_row_and_a_chart(_effort: Effort | None = None) -> Iterator[Finding]:
+    yield Row(name="first", value=1, unit="")
+    yield Chart(name="drawn", kind=Kind.BARS, x_label="x", panels=[])
 
 
 def test_a_failure_is_a_row_behind_what_was_measured() -> None:

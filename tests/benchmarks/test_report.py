@@ -49,7 +49,7 @@ def test_cells_are_in_the_order_of_the_headings() -> None:
 
 def test_the_json_has_the_machine_and_the_rows(tmp_path: Path) -> None:
     """The shape that other programs read."""
-    report.write_json(tmp_path / "latest.json", MACHINE, ROWS)
+    report.write_json(tmp_path / "latest.json", MACHINE, ROWS, [])
     read = json.loads((tmp_path / "latest.json").read_text(encoding="utf-8"))
     assert read["machine"] == MACHINE
     assert [row["name"] for row in read["rows"]] == ["fast", "broken"]

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.machine import machine
-from benchmarks.plot import write_goals_chart
-from benchmarks.row import Goal, Row
 from benchmarks.suite import SUITE
 from tests.house.tree import ROOT
 
@@ -32,13 +28,3 @@ def test_the_machine_is_described_without_its_name() -> None:
     described = machine()
     assert {"cpus", "cpu", "python", "sqlite", "commit"} <= set(described)
     assert not any("/home" in str(value) for value in described.values())
-
-
-def test_the_chart_is_an_image(tmp_path: Path) -> None:
-    """One bar for each row with a goal; rows without are left out."""
-    rows = [
-        Row(name="good", value=3, unit="", goal=Goal(bound=2)),
-        Row(name="plain", value=3, unit=""),
-    ]
-    write_goals_chart(tmp_path / "chart.png", rows)
-    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
