@@ -84,7 +84,7 @@ def plan(
         run = partial(_run, text, values, limits, grain, start_s)
         courses = list(_courses(run, seeds, jobs))
         if plot is not None:
-            draw(courses, plot)
+            draw(courses, plot, most_up=_most_up(campaign.spec, limits))
     except InvalidRequest as error:
         refuse(*[str(violation) for violation in error.violations])
     except (BatchCallsError, CarrierOptionError, OSError, PlottingMissing, ValueError) as error:
@@ -95,6 +95,11 @@ def plan(
     forecast = Forecast.of(courses)
     document = json.dumps(forecast.document(), indent=2)
     typer.echo(document if as_json else "\n".join(_lines(forecast, campaign.spec)))
+
+
+def _most_up(spec: BatchSpec, limits: EngineLimits) -> int:
+    """How many calls may be up at once, by the batch and by the server."""
+    return min(spec.settings.concurrency, limits.max_concurrent_calls or spec.settings.concurrency)
 
 
 def _courses(run: Callable[[int], Course], seeds: int, jobs: int) -> Iterator[Course]:
