@@ -88,7 +88,9 @@ def chart_figure(chart: Chart) -> Figure:
     figure.legend(
         [shown[name] for name in looks],
         list(looks),
-        loc="outside upper center", ncols=len(looks), frameon=False,
+        loc="outside upper center",
+        ncols=len(looks),
+        frameon=False,
     )
     return figure
 
@@ -123,7 +125,10 @@ def _draw_goals(axes: Axes, goals: Sequence[float | None]) -> None:
     axes.plot(
         [x for x, _ in shown],
         [y for _, y in shown],
-        linestyle="", marker="|", markersize=13, markeredgewidth=3,
+        linestyle="",
+        marker="|",
+        markersize=13,
+        markeredgewidth=3,
         color="black",
         label="the goal",
     )
@@ -136,7 +141,10 @@ def _draw_bars(axes: Axes, rows: Sequence[Row], ends: Sequence[float], *, from_x
         axes.barh(
             chosen,
             [ends[y] - from_x for y in chosen],
-            left=from_x, height=0.6, label=label, zorder=0,
+            left=from_x,
+            height=0.6,
+            label=label,
+            zorder=0,
             **_filled(look),
         )
     axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=_SMALL)
@@ -171,7 +179,9 @@ def _draw_lines(axes: Axes, panel: Panel, looks: dict[str, Look]) -> None:
     for name, points in panel.series.items():
         axes.plot(
             *zip(*points, strict=True),
-            color=looks[name].color, marker=looks[name].marker, linewidth=1.5,
+            color=looks[name].color,
+            marker=looks[name].marker,
+            linewidth=1.5,
             label=name,
         )
     axes.set_xscale("log")
@@ -187,7 +197,8 @@ def _draw_groups(axes: Axes, panel: Panel, looks: dict[str, Look]) -> None:
         bars = axes.bar(
             [group + shift for group in range(len(points))],
             [y for _, y in points],
-            width=0.9 * width, label=name,
+            width=0.9 * width,
+            label=name,
             **_filled(looks[name]),
         )
         axes.bar_label(bars, [number_text(y) for _, y in points], fontsize=_SMALL, padding=1)

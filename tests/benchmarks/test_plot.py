@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, starmap
 from pathlib import Path
 
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from numpy import asarray
+from numpy import asarray, cbrt, clip, float64, where
+from numpy.linalg import norm
+from numpy.typing import NDArray
 
 from benchmarks.__main__ import main
 from benchmarks.chart import Chart, Kind, Panel
@@ -18,8 +20,17 @@ from benchmarks.row import Goal, Row
 from tests.house.tree import ROOT
 
 _KEPT = ROOT / "benchmarks" / "results" / "latest.json"
-_LEAST_CONTRAST = 1.3
-"""Between two colors side by side, each over 2 % of the picture; text would need 4.5."""
+_CLEAR = 20.0
+"""A distance in CIELAB that nobody overlooks; 2 is the least that a good eye sees."""
+
+_EYES = [
+    asarray([[1, 0, 0], [0, 1, 0], [0, 0, 1]]),
+    asarray([[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]),
+    asarray([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),
+]
+"""What eyes make of linear RGB: all, those without red, those without green (Machado 2009)."""
+
+_XYZ = asarray([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 
 LINES = Chart(
     name="growth",
@@ -105,11 +116,11 @@ def test_what_was_missed_is_told_by_word_and_hatch() -> None:
     assert {bar.get_hatch() or "" for bar in below.patches} == {MET.hatch, MISSED.hatch}
 
 
-def test_colors_differ_in_lightness_alone() -> None:
-    """So no two are one to an eye that takes red for green, nor on grey paper."""
-    for one, other in combinations([look.color for look in LOOKS], 2):
-        darker, lighter = sorted((_luminance(one), _luminance(other)))
-        assert (lighter + 0.05) / (darker + 0.05) >= _LEAST_CONTRAST, (one, other)
+def test_no_two_colors_are_one_to_an_eye_that_takes_red_for_green() -> None:
+    """Nor to any other: seen by all kinds of eyes, they are far apart. A red and a green aren't."""
+    colors = [look.color for look in LOOKS]
+    assert min(starmap(_distance, combinations(colors, 2))) > _CLEAR
+    assert _distance("tab:red", "tab:green") < _CLEAR
 
 
 def test_what_stands_side_by_side_differs_in_more_than_color() -> None:
@@ -157,10 +168,14 @@ def _names(axes: Axes) -> list[str]:
     return [label.get_text() for label in axes.get_yticklabels()]
 
 
-def _luminance(color: str) -> float:
-    """The relative luminance as WCAG 2 defines it."""
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in to_rgb(color)
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+def _distance(one: str, other: str) -> float:
+    """How far apart two colors are to the eye that tells them least, in CIELAB."""
+    return min(float(norm(_lab(one, eye) - _lab(other, eye))) for eye in _EYES)
+
+
+def _lab(color: str, eye: NDArray[float64]) -> NDArray[float64]:
+    """The color as the eye sees it."""
+    parts = asarray(to_rgb(color))
+    linear = where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    x, y, z = cbrt(_XYZ @ clip(eye @ linear, 0, 1) / _XYZ.sum(axis=1))
+    return asarray([116 * y - 16, 500 * (x - y), 200 * (y - z)])
