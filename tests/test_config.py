@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from batchcalls.client.channel import DEFAULT_ADDRESS
 from batchcalls.config import Settings, host_and_port
 
 
@@ -254,3 +255,8 @@ def test_a_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b'carrier = "\xe9"')
     with pytest.raises(UnicodeDecodeError):
         Settings.load(tmp_path / "latin.toml", {})
+
+
+def test_a_server_listens_where_clients_look() -> None:
+    """Without a word on either side they meet."""
+    assert Settings.load(None, {}).listen == DEFAULT_ADDRESS

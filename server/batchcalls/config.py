@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 
 from batchcalls.carriers.base import NumberPolicy
+from batchcalls.client.channel import DEFAULT_ADDRESS
 
 ADDRESS_VARIABLE: Final = "BATCHCALLS_ADDRESS"
 """The environment variable by which clients find their server."""
@@ -102,7 +103,7 @@ class Settings(BaseSettings):
     )
 
     listen: HostPort = Field(
-        "127.0.0.1:50051", description="Where RPCs are served; port 0 takes a free one."
+        DEFAULT_ADDRESS, description="Where RPCs are served; port 0 takes a free one."
     )
     metrics_listen: HostPort | None = Field(
         None, description="Where metrics and health are served over HTTP; nowhere by default."
