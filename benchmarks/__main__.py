@@ -16,6 +16,7 @@ from typing import Final
 
 from rich.console import Console
 
+from batchcalls.shell.signals import ends_as_interrupts
 from benchmarks import report
 from benchmarks.apart import Benchmark, Finding, run_apart
 from benchmarks.chart import Chart
@@ -78,7 +79,8 @@ def _chosen(names: Sequence[str]) -> list[Benchmark]:
 def _run(benchmark: Benchmark, *, quick: bool) -> list[Finding]:
     began = time.monotonic()
     print(f"{benchmark.name} …", end=" ", file=sys.stderr, flush=True)
-    found = run_apart(benchmark, quick=quick)
+    with ends_as_interrupts():
+        found = run_apart(benchmark, quick=quick)
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return found
 

@@ -158,6 +158,18 @@ def test_a_file_that_cannot_be_read_is_2(run: Run, tmp_path: Path) -> None:
     assert "not UTF-8, byte 18" in latin.err
 
 
+@pytest.mark.parametrize("given", ["/dev/zero", "- </dev/zero"])
+def test_a_document_without_an_end_is_2(server: FakeServer, given: str) -> None:
+    """It isn't read for ever, nor into all the memory there is."""
+    ended = in_a_shell(f"submit {given}", server)
+    name = "/dev/zero" if given == "/dev/zero" else "standard input"
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"batchcalls: {name}: larger than 256 MiB;"
+        " one request takes 64 MiB, so submit it in parts\n"
+    )
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -48,7 +48,8 @@ PARTS: dict[str, set[str]] = {
     "rpc": {"api", "bridge", "errors", "metrics", "v1", "wire.spec"},
     "http": {"api", "bridge", "document", "errors", "metrics", "v1"},
     # Who makes the objects, who starts it all, and the clients at a shell.
-    "config": {"carriers", "errors"},
+    "config": {"carriers", "client.channel", "errors"},
+    "shell": {"client.channel"},
     "app": {
         "__version__",
         "api",
@@ -75,6 +76,7 @@ PARTS: dict[str, set[str]] = {
         "document",
         "errors",
         "logs",
+        "shell",
         "testing",
         "timestamps",
         "v1",
@@ -142,7 +144,7 @@ PUBLIC = {"bridge", "carriers", "core.model", "errors", "testing", "timestamps",
 
 WORLD_BUILDERS: dict[str, set[str]] = {
     "lab": {"api", "client", "clock", "core", "document", "engine", "store", "wire"},
-    "cli": {"client", "config", "core", "engine"},
+    "cli": {"client", "config", "core", "engine", "shell"},
 }
 """What may be imported besides by what builds worlds around the real service, or uses it.
 

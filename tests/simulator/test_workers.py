@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,22 @@ def campaign(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_interrupted_plan_says_so_and_nothing_else(campaign: Path) -> None:
-    """Ctrl-C reaches every process of a terminal; one of them answers, in one line."""
+@pytest.mark.parametrize(
+    ("number", "send"),
+    [
+        (signal.SIGINT, os.killpg),
+        (signal.SIGHUP, os.killpg),
+        (signal.SIGTERM, os.killpg),
+        (signal.SIGTERM, os.kill),
+    ],
+)
+def test_an_interrupted_plan_says_so_and_nothing_else(
+    campaign: Path, number: signal.Signals, send: Callable[[int, int], None]
+) -> None:
+    """Ctrl-C, and a terminal that closes, reach every process; one of them answers, in one line.
+
+    So does one that alone is told to end, and the others end with it.
+    """
     command = [sys.executable, "-m", "batchcalls_simulator", "plan", str(campaign)]
     with subprocess.Popen(
         [*command, "--seeds", "8", "--jobs", "2"],
@@ -37,7 +52,7 @@ def test_an_interrupted_plan_says_so_and_nothing_else(campaign: Path) -> None:
     ) as process:
         workers = workers_of(process.pid)
         began = time.monotonic()
-        os.killpg(process.pid, signal.SIGINT)
+        send(process.pid, number)
         out, err = process.communicate(timeout=WAIT_S)
         took_s = time.monotonic() - began
     assert (process.returncode, out) == (130, "")

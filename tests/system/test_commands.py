@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -139,25 +140,41 @@ def test_the_demo_adds_up() -> None:
     assert re.search(r"^50 of 50 calls final in ", ended.out, re.MULTILINE)
 
 
-def test_an_interrupted_demo_ends_at_once_and_says_that_it_is_over() -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_demo_ends_at_once_and_says_that_it_is_over(
+    tmp_path: Path, end: signal.Signals
+) -> None:
     """Nothing of it goes on: its server is gone, and nobody is told to watch a batch of it."""
     with subprocess.Popen(
         [*BATCHCALLS, "demo", "--calls", "100000"],
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env={**environment(), "TMPDIR": str(tmp_path)},
+        process_group=0,
     ) as process:
         assert process.stderr is not None
         while " running" not in (line := process.stderr.readline()):
             assert line, "the demo runs"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         said = process.stderr.read()
-        assert process.wait(WAIT_S) == 130
+        code = process.wait(WAIT_S)
+    assert not ends_a_group(process.pid)
+    assert code == 130
+    assert list(tmp_path.iterdir()) == []
     assert said.endswith(
         "interrupted: the demo's server has ended, and its batch and database are gone\n"
     )
     assert "goes on" not in said
     assert "Traceback" not in said
+
+
+def ends_a_group(group: int) -> bool:
+    """Whether there was still a process in it."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_the_same_submission_twice_is_one_batch(server: Server) -> None:

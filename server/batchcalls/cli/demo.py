@@ -21,6 +21,7 @@ from batchcalls.cli.session import INTERRUPTED, UNREACHABLE, session, tell
 from batchcalls.cli.watch import exit_by, watch_batch
 from batchcalls.client.resume import Patience
 from batchcalls.document import batch_request
+from batchcalls.shell.signals import ends_as_interrupts
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest
 
 _SIMULATOR = {
@@ -74,9 +75,10 @@ def demo(
 
 @contextmanager
 def _telling_what_is_gone() -> Iterator[None]:
-    """Say to whoever interrupts the demo that nothing of it goes on."""
+    """Say to whoever interrupts the demo, by whatever signal, that nothing of it goes on."""
     try:
-        yield
+        with ends_as_interrupts():
+            yield
     except (KeyboardInterrupt, typer.Exit) as ended:
         if isinstance(ended, typer.Exit) and ended.exit_code != INTERRUPTED:
             raise

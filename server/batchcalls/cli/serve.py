@@ -17,9 +17,10 @@ from pydantic_settings import SettingsError
 from batchcalls.cli.app import app
 from batchcalls.cli.config_text import config_lines
 from batchcalls.cli.output import OutputLost, write_line, write_lines
-from batchcalls.cli.session import BAD_INPUT, discard_output, tell
+from batchcalls.cli.session import BAD_INPUT, tell
 from batchcalls.config import Settings
 from batchcalls.logs import configure_logs
+from batchcalls.shell.streams import discard_output
 
 CRASHED = 1
 

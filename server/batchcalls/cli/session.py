@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import grpc
 import typer
@@ -22,13 +22,14 @@ from batchcalls.client.failure import RpcFailed
 from batchcalls.config import unknown_variables
 from batchcalls.document import document_path
 from batchcalls.errors import InvalidRequest, Violation
+from batchcalls.shell import streams
+from batchcalls.shell.ending import BROKEN_PIPE, OUTPUT_LOST
+from batchcalls.shell.streams import discard_output
 
 BATCH_FAILED = 1
 BAD_INPUT = 2
 UNREACHABLE = 3
-OUTPUT_LOST = 4
 INTERRUPTED = 130
-BROKEN_PIPE = 141
 
 _CALLERS_FAULT = frozenset(
     {
@@ -46,13 +47,8 @@ _CALLERS_FAULT = frozenset(
 
 
 def tell(line: str) -> None:
-    """Print a line for the person at the terminal, apart from the results.
-
-    One that can't be printed is lost; nobody fails for it.
-    """
-    with suppress(OSError):
-        sys.stderr.write(f"{printable(line)}\n")
-        sys.stderr.flush()
+    """Print a line for the person at the terminal, and let no text move its cursor."""
+    streams.tell(printable(line))
 
 
 @contextmanager
@@ -113,8 +109,3 @@ def _list(violations: tuple[Violation, ...], *, total: int) -> None:
         tell(f"{document_path(violation.field)}: {violation.description}")
     if total > len(violations):
         tell(f"batchcalls: and {total - len(violations)} more")
-
-
-def discard_output() -> None:
-    """Let nothing that is still buffered fail once more when Python exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -33,6 +33,7 @@ from batchcalls.document import (
     submitted_document,
 )
 from batchcalls.errors import InvalidRequest
+from batchcalls.shell.reading import DocumentTooLarge, read_document
 from batchcalls.v1.batch_calls_service_pb2 import SubmitBatchRequest, SubmitBatchResponse
 from batchcalls.v1.batch_pb2 import Batch
 
@@ -158,13 +159,18 @@ def _document(file: str) -> object:
         return parse_document(_read(file))
     except OSError as error:
         raise _unreadable(f"{name}: {error.strerror}") from None
+    except DocumentTooLarge as error:
+        raise _unreadable(f"{name}: {error}") from None
     except NotJson as error:
         place = f"{name}:" if error.line else f"{name}: "
         raise _unreadable(f"{place}{error}") from None
 
 
 def _read(file: str) -> bytes:
-    return sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
+    if file == STANDARD_INPUT:
+        return read_document(sys.stdin.buffer)
+    with Path(file).open("rb") as stream:
+        return read_document(stream)
 
 
 def _unreadable(message: str) -> typer.Exit:

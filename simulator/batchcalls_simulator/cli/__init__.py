@@ -6,6 +6,7 @@ Results go to standard output, progress to standard error.
 
 from __future__ import annotations
 
+from batchcalls.shell.ending import run_to_exit
 from batchcalls_simulator.cli import (  # noqa: F401 - imported to register
     chaos,
     load,
@@ -21,7 +22,7 @@ app.registered_commands.sort(key=lambda command: str(command.name))
 
 def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
-    app()
+    run_to_exit("batchcalls-simulator", app)
 
 
 __all__ = ["app", "main"]

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from batchcalls.shell.signals import ends_as_interrupts
+from batchcalls.shell.streams import tell
 from batchcalls_simulator.cli.app import app
 from batchcalls_simulator.cli.checkout import replay_line
 from batchcalls_simulator.cli.option import refuse
@@ -61,7 +63,7 @@ def chaos(
     try:
         trial = _hold(seed, kills, place)
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; databases and logs lie in {place}", err=True)
+        tell(f"interrupted; databases and logs lie in {place}")
         raise typer.Exit(INTERRUPTED) from None
     for line in trial.summary:
         typer.echo(line)
@@ -84,11 +86,12 @@ def _hold(seed: int, kills: int, folder: Path) -> Trial:
     # Here, and not above: the client behind it can't be imported on every Python.
     from batchcalls_simulator.lab.chaos.trial import hold  # noqa: PLC0415  # see above
 
-    return hold(seed, kills=kills, folder=folder, tell=lambda line: typer.echo(line, err=True))
+    with ends_as_interrupts():
+        return hold(seed, kills=kills, folder=folder, tell=tell)
 
 
 def _report(broken: Sequence[str], command: str, folder: Path) -> None:
     for complaint in broken:
-        typer.echo(complaint, err=True)
-    typer.echo(f"databases and logs lie in {folder}", err=True)
+        tell(complaint)
+    tell(f"databases and logs lie in {folder}")
     typer.echo(replay_line(command, broken[0]))

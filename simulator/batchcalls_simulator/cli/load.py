@@ -17,6 +17,7 @@ import typer
 from batchcalls.client.channel import DEFAULT_ADDRESS
 from batchcalls.client.failure import RpcFailed
 from batchcalls.config import ADDRESS_VARIABLE, is_host_and_port
+from batchcalls.shell.streams import tell
 from batchcalls_simulator.cli.app import app
 from batchcalls_simulator.cli.load_display import display_for
 from batchcalls_simulator.cli.option import BAD_INPUT, refuse
@@ -69,11 +70,11 @@ def load(
     try:
         report = _drive(address, batches, calls, concurrency, watchers)
     except RpcFailed as failure:
-        typer.echo(f"batchcalls-simulator: {address}: {failure}", err=True)
+        tell(f"batchcalls-simulator: {address}: {failure}")
         passes = failure.code in _PASSING or failure.retry_after_s is not None
         raise typer.Exit(UNREACHABLE if passes else BAD_INPUT) from None
     except KeyboardInterrupt:
-        typer.echo("interrupted; what was submitted goes on at the server", err=True)
+        tell("interrupted; what was submitted goes on at the server")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         typer.echo(json.dumps(report.document(), indent=2))
@@ -81,7 +82,7 @@ def load(
         typer.echo("\n".join(_lines(report)))
     if report.complaints:
         for complaint in report.complaints:
-            typer.echo(f"batchcalls-simulator: {complaint}", err=True)
+            tell(f"batchcalls-simulator: {complaint}")
         raise typer.Exit(FAILED)
 
 

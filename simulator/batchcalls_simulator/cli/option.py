@@ -8,6 +8,7 @@ from typing import NoReturn
 import typer
 
 from batchcalls.carriers.base import CarrierOptionError
+from batchcalls.shell.streams import tell
 
 BAD_INPUT = 2
 
@@ -30,5 +31,5 @@ def values_of(given: Sequence[str]) -> dict[str, str]:
 def refuse(*complaints: str) -> NoReturn:
     """Say what is wrong with the input, one line each, and exit."""
     for complaint in complaints:
-        typer.echo(f"batchcalls-simulator: {complaint}", err=True)
+        tell(f"batchcalls-simulator: {complaint}")
     raise typer.Exit(BAD_INPUT)

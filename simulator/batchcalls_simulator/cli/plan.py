@@ -18,6 +18,8 @@ from batchcalls.carriers.base import CarrierOptionError
 from batchcalls.core.model import BatchSpec
 from batchcalls.engine.admission import EngineLimits
 from batchcalls.errors import BatchCallsError, InvalidRequest
+from batchcalls.shell.reading import DocumentTooLarge, read_document
+from batchcalls.shell.streams import tell
 from batchcalls_simulator.cli.app import app, silence
 from batchcalls_simulator.cli.option import refuse, values_of
 from batchcalls_simulator.cli.workers import worker_processes
@@ -76,7 +78,8 @@ def plan(
         max_concurrent_calls=max_concurrent_calls, max_calls_per_second=max_calls_per_second
     )
     try:
-        text = file.read_bytes()
+        with file.open("rb") as stream:
+            text = read_document(stream)
         campaign = read_campaign(text)
         values = values_of(option or [])
         read_options(values)
@@ -87,10 +90,12 @@ def plan(
             draw(courses, plot, most_up=_most_up(campaign.spec, limits))
     except InvalidRequest as error:
         refuse(*[str(violation) for violation in error.violations])
+    except DocumentTooLarge as error:
+        refuse(f"{file}: {error}")
     except (BatchCallsError, CarrierOptionError, OSError, PlottingMissing, ValueError) as error:
         refuse(str(error))
     except KeyboardInterrupt:
-        typer.echo("\ninterrupted: nobody was called, and there is no forecast", err=True)
+        tell("\ninterrupted: nobody was called, and there is no forecast")
         raise typer.Exit(INTERRUPTED) from None
     forecast = Forecast.of(courses)
     document = json.dumps(forecast.document(), indent=2)
@@ -127,7 +132,7 @@ def _told(courses: Iterator[Course], seeds: int) -> Iterator[Course]:
     """The same courses; on a terminal, how many there are so far."""
     for done, course in enumerate(courses, start=1):
         if sys.stderr.isatty():
-            typer.echo(f"\r{done} of {seeds} seeds", err=True, nl=done == seeds)
+            tell(f"\r{done} of {seeds} seeds", end="\n" if done == seeds else "")
         yield course
 
 

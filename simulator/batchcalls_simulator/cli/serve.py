@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from batchcalls.carriers.base import CarrierOptionError
+from batchcalls.shell.streams import discard_output, tell
 from batchcalls_simulator.carrier import SimulatorCarrier, create
 from batchcalls_simulator.cdr import CallDetailLog
 from batchcalls_simulator.cli.app import app
@@ -51,7 +52,11 @@ async def _serve(simulator: SimulatorCarrier, listen: str, log: CallDetailLog | 
     host, _, _ = listen.rpartition(":")
 
     def announce(port: int) -> None:
-        sys.stdout.write(f"listening on {host}:{port}\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(f"listening on {host}:{port}\n")
+            sys.stdout.flush()
+        except OSError as error:  # who dials knows the port, or asks for it in vain
+            discard_output()
+            tell(f"batchcalls-simulator: can't say that it listens: {error}")
 
     await serve_carrier(simulator, listen=listen, log=log, on_listening=announce, stop=stop)

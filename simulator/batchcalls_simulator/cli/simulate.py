@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from batchcalls.shell.streams import tell
 from batchcalls_simulator.cli.app import app, silence
 from batchcalls_simulator.cli.checkout import replay_line
 from batchcalls_simulator.cli.workers import worker_processes
@@ -101,9 +102,9 @@ def _replay_line(verdict: _Verdict) -> str:
 def _tell_progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         end = "\n" if done == total else ""
-        typer.echo(f"\r{done} of {total} worlds played{end}", err=True, nl=False)
+        tell(f"\r{done} of {total} worlds played", end=end)
     elif done % 50 == 0:
-        typer.echo(f"{done} of {total} worlds played", err=True)
+        tell(f"{done} of {total} worlds played")
 
 
 def _summary(played: Sequence[Played], failures: int, took_s: float) -> str:

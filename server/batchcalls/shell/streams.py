@@ -39,8 +39,26 @@ def give_up_errors() -> None:
         os.close(null)
 
 
+def tell(text: str, *, end: str = "\n") -> None:
+    """Print for the person at the terminal, apart from the results.
+
+    What can't be printed is lost; nobody fails for it.
+    """
+    with suppress(OSError):
+        sys.stderr.write(f"{text}{end}")
+        sys.stderr.flush()
+
+
+def discard_output() -> None:
+    """Let nothing that is still buffered fail once more when Python exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _occupy(number: int) -> None:
-    """Keep a file that is opened later from getting the number of a stream that is closed."""
+    """Keep a file that is opened later from getting the number of a stream that is closed.
+
+    In processes that are started by this one as well.
+    """
     with suppress(OSError):
         os.fstat(number)
         return
@@ -48,3 +66,4 @@ def _occupy(number: int) -> None:
     os.dup2(null, number)
     if null != number:
         os.close(null)
+    os.set_inheritable(number, True)  # noqa: FBT003  # or the processes that we start lack it
