@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import pytest
 import trio
 from trio.testing import MockClock
 
 from batchcalls.core.model import (
+    Batch,
     BatchStatus,
     Counts,
     EventType,
@@ -14,6 +18,7 @@ from batchcalls.core.model import (
     RetryConfig,
 )
 from batchcalls.engine.admission import EngineLimits
+from batchcalls.engine.engine import Engine
 from batchcalls.errors import (
     BatchCallsError,
     Conflict,
@@ -23,6 +28,7 @@ from batchcalls.errors import (
     TryLater,
     WrongState,
 )
+from batchcalls.store.contract import Group
 from tests.engine.world import (
     BUSY,
     BUSY_ONCE,
@@ -37,6 +43,8 @@ from tests.engine.world import (
     spec,
     story,
 )
+
+T = TypeVar("T")
 
 ANSWERED = ["call_started", "call_answered"]
 COMPLETED = Counts(completed=1)
@@ -234,6 +242,44 @@ async def test_unknown_batches_are_not_found(autojump_clock: MockClock) -> None:
                     await ask("batch_x")
             with pytest.raises(NotFound):
                 await engine.cancel("batch_x", hang_up=True)
+
+
+class SlowAnswers:
+    """Commits and reads at once; who commits hears of it when somebody has read, and who reads
+    an open batch when that batch is over."""
+
+    def __init__(self) -> None:
+        self.was_read = trio.Event()
+        self.is_over = trio.Event()
+
+    async def run_sync(self, function: Callable[..., T], *args: Any) -> T:
+        await trio.lowlevel.checkpoint()
+        result = function(*args)
+        if any(isinstance(one, Group) for one in args):
+            await self.was_read.wait()
+        if isinstance(result, Batch) and not result.status.final:
+            self.was_read.set()
+            await self.is_over.wait()
+        return result
+
+
+async def test_a_batch_that_lives_no_longer_than_a_read_is_found(autojump_clock: MockClock) -> None:
+    """The read began before its submission was known to be durable, and ended behind its end."""
+    slow = SlowAnswers()
+    found: list[Batch] = []
+
+    async def ask(engine: Engine) -> None:
+        while world.store.batch("batch_a") is None:
+            await trio.lowlevel.checkpoint()
+        found.append(await engine.batch("batch_a"))
+
+    with World(run_sync=slow.run_sync) as world:
+        async with world.life() as engine, trio.open_nursery() as nursery:
+            nursery.start_soon(ask, engine)
+            await engine.submit(spec(), calls(COMPLETES))
+            await world.observer.final()
+            slow.is_over.set()
+    assert [batch.status for batch in found] == [BatchStatus.COMPLETED]
 
 
 async def test_what_is_final_stays_as_it_is(autojump_clock: MockClock) -> None:

@@ -318,14 +318,21 @@ class Engine:
         return await _read(self._run_reads, ask, *args)
 
     async def _batch(self, batch_id: str, run_sync: RunSync) -> Batch:
-        batch = self.journal.batch(batch_id)
-        if batch is None:
-            batch = await _read(run_sync, self.store.batch, batch_id)
-            if batch is not None and not batch.status.final:
-                batch = self.journal.batch(batch_id)
-        if batch is None:
+        # What the store shows open and the journal doesn't know either isn't known yet to be
+        # durable, or has ended since: another look tells.
+        for _ in range(2):
+            known = self.journal.batch(batch_id)
+            if known is not None:
+                return known
+            stored = await _read(run_sync, self.store.batch, batch_id)
+            if stored is None:
+                break
+            if stored.status.final:
+                return stored
+        known = self.journal.batch(batch_id)
+        if known is None:
             raise batch_not_found(batch_id)
-        return batch
+        return known
 
     async def _present(self, batch_id: str) -> Batch:
         """The batch, for a command: it doesn't queue behind readers."""
