@@ -13,6 +13,7 @@ from batchcalls.carriers.base import CallResult, OutboundCall
 from batchcalls.clock import Clock
 from batchcalls.core.model import CallSpec, Outcome, RetryConfig
 from batchcalls.core.retry import Over, decide
+from batchcalls.wire.spec import stored_call_spec
 from batchcalls_simulator.callee import Callees
 from batchcalls_simulator.carrier import SimulatorCarrier
 from tests.engine.world import (
@@ -40,7 +41,7 @@ def check_fates(world: World, inner: SimulatorCarrier, config: RetryConfig) -> N
     callees = Callees(inner.options)
     for made in world.calls():
         outcomes = [attempt.outcome for attempt in made.attempts]
-        assert outcomes == fated(callees, made.spec, config), made
+        assert outcomes == fated(callees, stored_call_spec(made.spec), config), made
 
 
 def fated(callees: Callees, person: CallSpec, config: RetryConfig) -> list[Outcome]:

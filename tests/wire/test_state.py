@@ -23,6 +23,7 @@ from batchcalls.core.model import (
 )
 from batchcalls.v1 import batch_pb2, call_pb2, event_pb2, outcome_pb2
 from batchcalls.wire import state as wire
+from batchcalls.wire.spec import new_call
 from tests.wire.records import EVENTS
 
 TIME_US = 1_900_000_000_123_456
@@ -64,7 +65,7 @@ BATCH = Batch(
 CALL = Call(
     batch_id="batch_a",
     position=3,
-    spec=CallSpec(phone_number="+15550100001"),
+    spec=new_call(CallSpec(phone_number="+15550100001")).spec,
     status=CallStatus.RETRYING,
     outcome=Outcome.BUSY,
     attempts=(ATTEMPT,),
@@ -138,7 +139,7 @@ def test_a_call_shows_what_it_inherits() -> None:
     call = Call(
         batch_id="batch_a",
         position=0,
-        spec=CallSpec(phone_number="+15550100000", voice_id="own"),
+        spec=new_call(CallSpec(phone_number="+15550100000", voice_id="own")).spec,
         status=CallStatus.PENDING,
     )
     spec = wire.call_to_proto(call, defaults).spec

@@ -280,11 +280,11 @@ class Attempt:
 
 @record
 class Call:
-    """One call with all its attempts, as stored."""
+    """One call with all its attempts, as stored: its ``spec`` in the form that ``NewCall`` has."""
 
     batch_id: str
     position: int
-    spec: CallSpec
+    spec: bytes
     status: CallStatus
     outcome: Outcome | None = None
     attempts: tuple[Attempt, ...] = ()

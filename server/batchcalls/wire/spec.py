@@ -57,8 +57,9 @@ def script_from_proto(message: script_pb2.Script) -> Script:
     )
 
 
-def fill_call_spec(message: call_pb2.CallSpec, spec: CallSpec) -> None:
-    """Write ``spec`` into an empty ``message``."""
+def call_spec_to_proto(spec: CallSpec) -> call_pb2.CallSpec:
+    """The message of ``spec``."""
+    message = call_pb2.CallSpec()
     message.phone_number = spec.phone_number
     message.voice_id = spec.voice_id
     message.caller_id = spec.caller_id
@@ -70,13 +71,23 @@ def fill_call_spec(message: call_pb2.CallSpec, spec: CallSpec) -> None:
         message.metadata.update(spec.metadata)
     if spec.script is not None:
         fill_script(message.script, spec.script)
-
-
-def call_spec_to_proto(spec: CallSpec) -> call_pb2.CallSpec:
-    """The message of ``spec``."""
-    message = call_pb2.CallSpec()
-    fill_call_spec(message, spec)
     return message
+
+
+def fill_stored_call_spec(
+    message: call_pb2.CallSpec, stored: bytes, defaults: CallDefaults
+) -> None:
+    """Write a spec in its stored form into an empty ``message``, completed by the ``defaults``.
+
+    What it makes is the message of ``stored_call_spec(stored).with_defaults(defaults)``.
+    """
+    message.MergeFromString(stored)
+    if defaults.script is not None and not message.HasField("script"):
+        fill_script(message.script, defaults.script)
+    if defaults.voice_id and not message.voice_id:
+        message.voice_id = defaults.voice_id
+    if defaults.caller_id and not message.caller_id:
+        message.caller_id = defaults.caller_id
 
 
 def call_spec_from_proto(message: call_pb2.CallSpec) -> CallSpec:
@@ -110,6 +121,11 @@ def new_call_from_proto(message: call_pb2.CallSpec) -> NewCall:
 def stored_call_spec(stored: bytes) -> CallSpec:
     """The spec of a call in its stored form, as ``NewCall`` has it."""
     return call_spec_from_proto(call_pb2.CallSpec.FromString(stored))
+
+
+def check_stored_call_spec(stored: bytes) -> None:
+    """Find out whether ``stored_call_spec`` can read it. Raises what that raises."""
+    call_pb2.CallSpec.FromString(stored)
 
 
 def _plain(values: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from batchcalls.core.model import (
 )
 from batchcalls.timestamps import microseconds, set_timestamp
 from batchcalls.v1 import batch_pb2, call_pb2, event_pb2
-from batchcalls.wire.spec import fill_call_spec, fill_retry_config
+from batchcalls.wire.spec import fill_retry_config, fill_stored_call_spec
 from batchcalls.wire.words import (
     BATCH_STATUS_VALUES,
     CALL_STATUS_VALUES,
@@ -104,7 +104,7 @@ def call_to_proto(call: Call, defaults: CallDefaults) -> call_pb2.Call:
     )
     if call.outcome is not None:
         message.outcome = OUTCOME_VALUES[call.outcome]
-    fill_call_spec(message.spec, call.spec.with_defaults(defaults))
+    fill_stored_call_spec(message.spec, call.spec, defaults)
     for attempt in call.attempts:
         _fill_attempt(message.attempts.add(), attempt)
     set_timestamp(message.next_attempt_time, call.due_time_us)

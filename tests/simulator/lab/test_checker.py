@@ -196,7 +196,7 @@ def test_a_due_time_that_isnt_durable_is_seen() -> None:
     stored = Call(
         batch_id="batch_a",
         position=0,
-        spec=CALL,
+        spec=new_call(CALL).spec,
         status=CallStatus.RETRYING,
         attempts=(attempt(outcome=Outcome.BUSY),),
         due_time_us=4,
@@ -227,7 +227,9 @@ def ring(number: int = 1, dial: int = 1, *, at_us: int = 100) -> Ring:
 
 
 def stored(*attempts: Attempt, status: CallStatus = CallStatus.IN_PROGRESS) -> Call:
-    return Call(batch_id="batch_a", position=0, spec=CALL, status=status, attempts=attempts)
+    return Call(
+        batch_id="batch_a", position=0, spec=new_call(CALL).spec, status=status, attempts=attempts
+    )
 
 
 def refusal(

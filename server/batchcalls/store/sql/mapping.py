@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from sqlalchemy import Row as StoredRow
 
@@ -29,6 +28,12 @@ from batchcalls.store.sql.given import Row
 from batchcalls.store.sql.statements import ACCOUNT_COLUMNS
 from batchcalls.v1 import batch_pb2, retry_config_pb2
 from batchcalls.wire import spec as wire
+
+_STATUSES: Final = {word.value: word for word in CallStatus}
+_OUTCOMES: Final[Mapping[str | None, Outcome | None]] = {
+    None: None,
+    **{word.value: word for word in Outcome},
+}
 
 
 def account(batch: Batch) -> Row:
@@ -82,8 +87,10 @@ def call_rows(key: int, change: BatchSubmitted) -> list[Row]:
 
 def batch_record(row: StoredRow[Any]) -> Batch:
     """The batch in a row of all columns of ``batches``. Raises ``UnreadableRow``."""
-    with _named(f"batch {row.batch_id}"):
+    try:
         return _batch(row)
+    except Exception as error:
+        raise UnreadableRow(f"batch {row.batch_id}", error) from error
 
 
 def _batch(row: StoredRow[Any]) -> Batch:
@@ -140,52 +147,51 @@ def _labels(stored: str) -> dict[str, str]:
     return labels
 
 
-def attempt_record(batch_id: str, row: StoredRow[Any]) -> Attempt:
-    """The attempt in a row of all columns of ``attempts``."""
+def attempt_record(batch_id: str, row: Sequence[Any]) -> Attempt:
+    """The attempt in a row that begins with all columns of ``attempts``."""
+    # A row gives all its columns in order in the time in which it finds one of them by its name.
+    _, position, number, dial, outcome, carrier, carrier_call_id, code, detail, *times = row
+    start_time_us, ring_time_us, answer_time_us, end_time_us, *_ = times
     return Attempt(
-        attempt_id=attempt_id(batch_id, row.position, row.dial),
-        number=row.number,
-        carrier=row.carrier,
-        start_time_us=row.start_time_us,
-        outcome=Outcome(row.outcome) if row.outcome else None,
-        carrier_call_id=row.carrier_call_id,
-        carrier_code=row.carrier_code,
-        detail=row.detail,
-        ring_time_us=row.ring_time_us,
-        answer_time_us=row.answer_time_us,
-        end_time_us=row.end_time_us,
+        attempt_id=attempt_id(batch_id, position, dial),
+        number=number,
+        carrier=carrier,
+        start_time_us=start_time_us,
+        outcome=_OUTCOMES[outcome],
+        carrier_call_id=carrier_call_id,
+        carrier_code=code,
+        detail=detail,
+        ring_time_us=ring_time_us,
+        answer_time_us=answer_time_us,
+        end_time_us=end_time_us,
     )
 
 
-def call_record(batch_id: str, row: StoredRow[Any], attempts: Iterable[StoredRow[Any]]) -> Call:
+def call_record(batch_id: str, row: StoredRow[Any], tried: Iterable[StoredRow[Any]]) -> Call:
     """The call in a row of all columns of ``calls``, with its attempts' rows in order.
 
     Raises:
       UnreadableRow: it, or one of its attempts, can't be read.
     """
-    with _named(f"call {call_id(batch_id, row.position)}"):
-        return _call(batch_id, row, attempts)
+    try:
+        return _call(batch_id, row, tried)
+    except Exception as error:
+        raise UnreadableRow(f"call {call_id(batch_id, row.position)}", error) from error
 
 
-def _call(batch_id: str, row: StoredRow[Any], attempts: Iterable[StoredRow[Any]]) -> Call:
+def _call(batch_id: str, row: Sequence[Any], tried: Iterable[Sequence[Any]]) -> Call:
+    _, position, status, outcome, _, _, _, due_time_us, spec, *times = row
+    create_time_us, update_time_us, end_time_us = times
+    wire.check_stored_call_spec(spec)
     return Call(
         batch_id=batch_id,
-        position=row.position,
-        spec=wire.stored_call_spec(row.spec),
-        status=CallStatus(row.status),
-        outcome=Outcome(row.outcome) if row.outcome else None,
-        attempts=tuple(attempt_record(batch_id, attempt) for attempt in attempts),
-        due_time_us=row.due_time_us,
-        create_time_us=row.create_time_us,
-        update_time_us=row.update_time_us,
-        end_time_us=row.end_time_us,
+        position=position,
+        spec=spec,
+        status=_STATUSES[status],
+        outcome=_OUTCOMES[outcome],
+        attempts=tuple([attempt_record(batch_id, attempt) for attempt in tried]),
+        due_time_us=due_time_us,
+        create_time_us=create_time_us,
+        update_time_us=update_time_us,
+        end_time_us=end_time_us,
     )
-
-
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Let an error say what can't be read."""
-    try:
-        yield
-    except Exception as error:
-        raise UnreadableRow(name, error) from error

@@ -198,7 +198,7 @@ def _calls(
             select(attempts)
             .where(attempts.c.batch_key == key, attempts.c.position.in_(dialed))
             .order_by(attempts.c.position, attempts.c.number)
-        )
+        ).all()
         for attempt in found:
             tried[attempt.position].append(attempt)
     return [(row, tried.get(row.position, ())) for row in rows]

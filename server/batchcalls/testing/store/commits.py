@@ -20,7 +20,6 @@ from batchcalls.testing.store.changes import (
     submitted,
 )
 from batchcalls.v1 import event_pb2
-from batchcalls.wire.spec import new_call
 from batchcalls.wire.state import event_to_proto
 
 _IMPOSSIBLE: Final[Sequence[Change]] = (
@@ -45,8 +44,9 @@ def a_submission_is_stored_whole(open_store: StoreFactory) -> None:
         change = submitted(priorities=[0, 2, -1])
         bench.commit(change)
         bench.require_as_in_the_books()
-        stored = [new_call(call.spec) for call in bench.calls()]
-        require_equal(stored, change.calls, "the calls of a submission must be stored as given")
+        stored = [call.spec for call in bench.calls()]
+        given = [call.spec for call in change.calls]
+        require_equal(stored, given, "the calls of a submission must be stored as given")
         require(not bench.store.is_empty(), "a store with a batch must not be empty")
 
 

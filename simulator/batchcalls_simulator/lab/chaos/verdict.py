@@ -15,6 +15,7 @@ from itertools import takewhile
 from typing import Final, TypeVar
 
 from batchcalls.core.model import Attempt, BatchStatus, Call, CallStatus, Outcome
+from batchcalls.wire.spec import stored_call_spec
 from batchcalls_simulator.cdr_reader import LoggedDial
 from batchcalls_simulator.lab.chaos.evidence import Evidence, Stored
 from batchcalls_simulator.lab.chaos.exactness import concurrency_kept, launches_seen, pace_kept
@@ -82,7 +83,7 @@ def acknowledged_kept(evidence: Evidence) -> Iterator[str]:
         one = stored.get(told.batch_id)
         if one is None:
             yield f"{told.batch_id} was acknowledged and isn't there"
-        elif tuple(call.spec.phone_number for call in one.calls) != told.phone_numbers:
+        elif tuple(map(_phone_number, one.calls)) != told.phone_numbers:
             yield f"{told.batch_id} doesn't have the calls that were submitted"
     for request_id, batch_ids in answers.items():
         if len(batch_ids) > 1:
@@ -132,7 +133,7 @@ def intents_first(evidence: Evidence) -> Iterator[str]:
             yield f"{dial.attempt_id} was dialed and isn't in the database"
             continue
         call, attempt = known[dial.attempt_id]
-        stored = (call.call_id, call.spec.phone_number, attempt.number)
+        stored = (call.call_id, _phone_number(call), attempt.number)
         if stored != (dial.call_id, dial.phone_number, dial.attempt_number):
             yield f"{dial.attempt_id} was dialed for another call than the database says"
 
@@ -178,6 +179,10 @@ CHECKS: Final[Mapping[str, Check]] = {
     "launches are seen": launches_seen,
 }
 """Every promise by its name."""
+
+
+def _phone_number(call: Call) -> str:
+    return stored_call_spec(call.spec).phone_number
 
 
 def _calls(evidence: Evidence) -> Iterator[tuple[Stored, Call]]:

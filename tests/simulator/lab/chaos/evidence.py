@@ -17,6 +17,7 @@ from batchcalls.core.model import (
     Outcome,
     RetryConfig,
 )
+from batchcalls.wire.spec import new_call
 from batchcalls_simulator.cdr_reader import LoggedDial
 from batchcalls_simulator.lab.chaos.evidence import Acknowledged, Evidence, Launch, Seen, Stored
 from batchcalls_simulator.lab.chaos.scenario import Limits
@@ -44,7 +45,7 @@ def call(position: int, *outcomes: Outcome) -> Call:
     return Call(
         batch_id=BATCH,
         position=position,
-        spec=CallSpec(phone_number=NUMBERS[position]),
+        spec=new_call(CallSpec(phone_number=NUMBERS[position])).spec,
         status=CallStatus.COMPLETED if completed else CallStatus.FAILED,
         outcome=outcomes[-1],
         attempts=tuple(
