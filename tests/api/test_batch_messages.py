@@ -32,17 +32,6 @@ def test_a_batch_that_has_changed_is_told_as_it_is_now() -> None:
         assert messages.of(batch) == batch_to_proto(batch)
 
 
-def test_what_is_said_of_an_ended_batch_is_known_without_asking() -> None:
-    """Nothing of it changes any more; one that still may change must be looked up."""
-    messages = BatchMessages()
-    messages.of(BATCH)
-    assert messages.of_ended("batch_a") is None
-    ended = replace(BATCH, status=BatchStatus.COMPLETED, revision=BATCH.revision + 1)
-    told = messages.of(ended)
-    assert messages.of_ended("batch_a") is told
-    assert messages.of_ended("batch_b") is None
-
-
 def test_only_so_many_messages_are_remembered() -> None:
     """Whoever looks at all batches there are fills no memory."""
     messages = BatchMessages(most=10)

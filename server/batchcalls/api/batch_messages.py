@@ -41,8 +41,3 @@ class BatchMessages:
         message = self.new(batch)
         self._made[batch.batch_id] = (batch, message)
         return message
-
-    def of_ended(self, batch_id: str) -> batch_pb2.Batch | None:
-        """The message of a batch that is remembered and final: nothing of it changes any more."""
-        made = self._made.get(batch_id)
-        return made[1] if made is not None and made[0].status.final else None

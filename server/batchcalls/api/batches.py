@@ -36,10 +36,8 @@ class Batches:
         """One batch, as it stands durably."""
         batch_id = validate_query.only_id("batch_id", request.batch_id)
         await self._streams.turn()
-        message = self._messages.of_ended(batch_id)
-        if message is None:
-            message = self._messages.of(await self._streams.current(batch_id))
-        return messages.GetBatchResponse(batch=message)
+        batch = await self._streams.current(batch_id)
+        return messages.GetBatchResponse(batch=self._messages.of(batch))
 
     async def list(
         self, request: messages.ListBatchesRequest, caller: Caller

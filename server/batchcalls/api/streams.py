@@ -143,8 +143,8 @@ class Streams:
         return page
 
     async def current(self, batch_id: str) -> Batch:
-        """The batch as it stands durably; from memory, at once, while it isn't final."""
-        batch = self._engine.journal.batch(batch_id)
+        """The batch as it stands durably; from memory, at once, where that has it."""
+        batch = self._engine.known(batch_id)
         if batch is None:
             batch = await self._loop.run(self._engine.batch, batch_id)
         return batch

@@ -36,6 +36,7 @@ from batchcalls.engine.admission import Admission, EngineLimits
 from batchcalls.engine.bell import Bell
 from batchcalls.engine.chronicle import Chronicle
 from batchcalls.engine.dialer import DEFAULT_TIMING, Dialer, Timing
+from batchcalls.engine.ended import EndedBatches
 from batchcalls.engine.feed import Feed
 from batchcalls.engine.journal import Journal, Listener, Replayed, RunSync
 from batchcalls.engine.recovery import Recovery
@@ -110,11 +111,11 @@ class Engine:
         self._carriers_scope = trio.CancelScope()
         self._carriers_closed = trio.Event()
         self._clock = clock
-        self._run_sync = run_sync
-        self._run_reads = run_reads or run_sync
+        self._run_sync, self._run_reads = run_sync, run_reads or run_sync
         self._admission = Admission(
             limits, carriers=borders.keys(), journal=self.journal, clock=clock
         )
+        self._ended = EndedBatches()
         self._stopping = False
         self._undialed = undialed or UndialedBoard()
         bell = Bell()
@@ -305,13 +306,17 @@ class Engine:
         return await self._steer(change, is_canceled)
 
     async def batch(self, batch_id: str) -> Batch:
-        """The batch as it stands durably, for readers; at once, while it isn't final.
+        """The batch as it stands durably, for readers; at once, where it is ``known``.
 
         Raises:
           NotFound: there is no such batch, or its submission isn't known yet to be durable.
           Unavailable: the store can't be read.
         """
         return await self._batch(batch_id, self._run_reads)
+
+    def known(self, batch_id: str) -> Batch | None:
+        """The batch, where memory has it: it isn't final, or somebody asked for it before."""
+        return self.journal.batch(batch_id) or self._ended.get(batch_id)
 
     async def read(self, ask: Callable[..., T], *args: Any) -> T:
         """Ask the store, for readers, beside the commits. Raises ``Unavailable``."""
@@ -321,15 +326,16 @@ class Engine:
         # What the store shows open and the journal doesn't know either isn't known yet to be
         # durable, or has ended since: another look tells.
         for _ in range(2):
-            known = self.journal.batch(batch_id)
+            known = self.known(batch_id)
             if known is not None:
                 return known
             stored = await _read(run_sync, self.store.batch, batch_id)
             if stored is None:
                 break
             if stored.status.final:
+                self._ended.keep(stored)
                 return stored
-        known = self.journal.batch(batch_id)
+        known = self.known(batch_id)
         if known is None:
             raise batch_not_found(batch_id)
         return known
