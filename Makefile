@@ -18,7 +18,7 @@ whole = $(shell test -x $(1)/bin/python && cat $(1)/.ready 2>/dev/null)
 
 .PHONY: help
 help: ## Show the targets.
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 .PHONY: demo
 demo: .venv/.ready ## Call 1,000 simulated phones through a real server and watch it.
@@ -56,6 +56,10 @@ check: .venv/.ready .venv-proto/.ready ## Prove format, lint, types, API, docume
 bench: .venv/.ready ## Measure, and keep the results; ROWS=dispatch,pacing measures only these.
 	$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
 
+.PHONY: bench-peers
+bench-peers: .venv/.ready ## Measure other job queues beside ours; PEERS=river,arq runs only these.
+	$(BIN)/python -m benchmarks.peers $(if $(PEERS),--peers $(PEERS))
+
 .PHONY: proto
 proto: .venv-proto/.ready ## Generate server/batchcalls/v1 from proto/.
 	$(PROTO_PYTHON) tools/generate_proto.py
@@ -71,8 +75,8 @@ format: .venv/.ready ## Format the code and the proto files; mend what ruff can 
 	$(BIN)/buf format --write
 
 .PHONY: clean
-clean: ## Remove both environments and all caches.
-	rm -rf .venv .venv-proto .hypothesis .mypy_cache .pytest_cache .ruff_cache dist
+clean: ## Remove all environments and all caches.
+	rm -rf .venv .venv-proto .peers .hypothesis .mypy_cache .pytest_cache .ruff_cache dist
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # hatchling comes first, and pip's build isolation is off, so that the build is pinned too.

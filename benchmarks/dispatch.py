@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,22 +24,28 @@ from benchmarks.sample import middle, spread
 from benchmarks.server_process import running_server, seconds
 from benchmarks.workload import Workload
 
+CALLS: Final = 3_000
 _GOALS: Final = {200: Goal(bound=2_000), 1_000: Goal(bound=0.5, of_ratio=True)}
 """By concurrency."""
 
 
 def measure(effort: Effort) -> Iterator[Row]:
     """The rows of this benchmark."""
-    work = Workload(
-        calls=effort.pick(full=3_000, quick=600),
-        concurrency=200,
+    calls = effort.pick(full=CALLS, quick=600)
+    times = effort.pick(full=5, quick=1)
+    for concurrency, goal in _GOALS.items():
+        yield from _at(work_w(calls, concurrency), goal, times, effort.folder)
+
+
+def work_w(calls: int, concurrency: int) -> Workload:
+    """The work that everything that dials is measured by."""
+    return Workload(
+        calls=calls,
+        concurrency=concurrency,
         people={"busy_rate": "0.3", "talk_time": "0.02"},
         max_attempts=3,
         delay_s=0.1,
     )
-    times = effort.pick(full=5, quick=1)
-    for concurrency, goal in _GOALS.items():
-        yield from _at(replace(work, concurrency=concurrency), goal, times, effort.folder)
 
 
 def _at(work: Workload, goal: Goal, times: int, folder: Path) -> Iterator[Row]:
