@@ -31,7 +31,10 @@ OURS: Final = Contender(
     name="batchcalls",
     title=f"Batch Calls {__version__} (Python)",
     kept="SQLite, each commit on disk",
-    lacks="It places calls, and runs no other jobs.",
+    lacks=(
+        "It places calls, and runs no other jobs. One server to a database: no other shares the "
+        "work, or takes it over."
+    ),
     prepare=lambda: run_ours,
 )
 

@@ -20,13 +20,13 @@ UP: Final = tuple(_RATE_GOALS)
 
 
 def verdicts(standings: Sequence[Standing]) -> list[str]:
-    """A sentence for each of the others, and one for our processor time."""
+    """Who is faster, a sentence for each of the others, and one for our processor time."""
     ours, *others = standings
-    said = [
-        _sentence(f"Beside {other.contender.title}", [against(ours, other, up) for up in UP])
-        for other in others
+    return [
+        *(_ranking(standings, up) for up in UP),
+        *(_beside(ours, other) for other in others),
+        _sentence("Processor time a call", [processor_time(ours, up) for up in UP]),
     ]
-    return [*said, _sentence("Processor time a call", [processor_time(ours, up) for up in UP])]
 
 
 def rows(standings: Sequence[Standing]) -> list[Row]:
@@ -65,6 +65,20 @@ def _figure(standing: Standing, up: int) -> Figure:
     return standing.figures.get(up, Figure())
 
 
+def _ranking(standings: Sequence[Standing], up: int) -> str:
+    rates = {each.contender.title: _figure(each, up).rate for each in standings}
+    ranked = sorted(((rate, who) for who, rate in rates.items() if rate), reverse=True)
+    told = ", ".join(f"{who} with {number_text(rate)}" for rate, who in ranked)
+    return f"Calls a second at {up:,} up, the fastest first: {told}."
+
+
+def _beside(ours: Standing, other: Standing) -> str:
+    subject = f"Beside {other.contender.title}"
+    if other.absence:
+        return f"{subject}: no figures, since {other.absence}."
+    return _sentence(subject, [against(ours, other, up) for up in UP])
+
+
 def _sentence(subject: str, told: Sequence[Row]) -> str:
     parts = [f"{_value(row)} at {up:,} up{_goal(row)}" for up, row in zip(UP, told, strict=True)]
     return f"{subject}: {'; '.join(parts)}."
@@ -75,7 +89,7 @@ def _value(row: Row) -> str:
         return f"nothing ({row.failure})"
     if row.ratio is not None:
         return f"{row.ratio:.2f} times its calls/s"
-    return f"{number_text(row.value)} {row.unit}"
+    return f"{row.value:.2f} {row.unit}"
 
 
 def _goal(row: Row) -> str:

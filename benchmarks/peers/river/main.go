@@ -27,7 +27,7 @@ const (
 	fetchCooldown     = 1 * time.Millisecond
 	fetchPollInterval = 5 * time.Millisecond
 	connections       = 10
-	lookAgain         = 5 * time.Millisecond
+	lookAgain         = time.Millisecond
 )
 
 var errBusy = errors.New("busy")

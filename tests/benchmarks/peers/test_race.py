@@ -44,9 +44,9 @@ def test_who_is_not_here_is_in_the_table_with_the_reason() -> None:
     ours, absent = raced(steady("ours", 700), river)
     assert cells(absent)[2:7] == ["not here: this machine has no go", ""] * 2 + ["0"]
     assert not absent.is_bad
-    assert verdicts([ours, absent])[0].startswith(
-        "Beside river 1.0: nothing (not here: this machine has no go) at 200 up; nothing"
-    )
+    said = verdicts([ours, absent])
+    assert "Beside river 1.0: no figures, since this machine has no go." in said
+    assert said[0] == "Calls a second at 200 up, the fastest first: ours 1.0 with 700."
     assert against(ours, absent, 200).met is False
 
 

@@ -28,6 +28,8 @@ def test_verdicts_say_by_how_much_a_goal_is_missed() -> None:
     """In the unit of the goal."""
     ours, other = steady("ours", 700, cpu_ms=0.35), steady("river", 1_000)
     assert verdicts(raced(ours, other)) == [
+        "Calls a second at 200 up, the fastest first: river 1.0 with 1,000, ours 1.0 with 700.",
+        "Calls a second at 1,000 up, the fastest first: river 1.0 with 1,000, ours 1.0 with 700.",
         (
             "Beside river 1.0: 0.70 times its calls/s at 200 up (goal ≥ 1, missed by 0.3); "
             "0.70 times its calls/s at 1,000 up (goal ≥ 0.6, met)."
