@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import sqlalchemy
@@ -49,6 +50,21 @@ async def main(errand: Errand) -> None:
 
     workflow = DBOS.workflow(name="call")(call)
     url = errand.database.replace("postgresql://", "postgresql+psycopg://")
+    await _launch(url, errand.up)
+    database = sqlalchemy.create_engine(url)
+    await asyncio.to_thread(wait_for_go)
+    began = time.perf_counter()
+    await _queue(workflow, len(errand.busy))
+    await asyncio.to_thread(phone.over.wait)
+    completed = failed = 0
+    while completed + failed < len(errand.busy):
+        await asyncio.sleep(_LOOK_AGAIN_S)
+        with database.connect() as connection:
+            completed, failed = connection.execute(_COUNTS).one()
+    tell(time.perf_counter() - began, phone.counts(completed, failed))
+
+
+async def _launch(url: str, up: int) -> None:
     DBOS(
         config=DBOSConfig(
             name="peer",
@@ -59,25 +75,18 @@ async def main(errand: Errand) -> None:
     )
     DBOS.launch()
     await DBOS.register_queue_async(
-        _QUEUE, worker_concurrency=errand.up, polling_interval_sec=_POLLING_INTERVAL_S
+        _QUEUE, worker_concurrency=up, polling_interval_sec=_POLLING_INTERVAL_S
     )
-    database = sqlalchemy.create_engine(url)
-    await asyncio.to_thread(wait_for_go)
-    began = time.perf_counter()
-    indexes = iter(range(len(errand.busy)))
+
+
+async def _queue(workflow: Callable[[int], Awaitable[None]], calls: int) -> None:
+    indexes = iter(range(calls))
 
     async def queue_some() -> None:
         for index in indexes:
             await DBOS.enqueue_workflow_async(_QUEUE, workflow, index)
 
     await asyncio.gather(*(queue_some() for _ in range(_QUEUED_AT_A_TIME)))
-    await asyncio.to_thread(phone.over.wait)
-    completed = failed = 0
-    while completed + failed < len(errand.busy):
-        await asyncio.sleep(_LOOK_AGAIN_S)
-        with database.connect() as connection:
-            completed, failed = connection.execute(_COUNTS).one()
-    tell(time.perf_counter() - began, phone.counts(completed, failed))
 
 
 if __name__ == "__main__":
