@@ -263,7 +263,10 @@ class Batch:
 
 @record
 class Attempt:
-    """One dial of a call. ``number`` counts from 1; times are 0 where it didn't get that far."""
+    """One dial of a call. ``number`` counts from 1; times are 0 where it didn't get that far.
+
+    Its steps are spelled out, since each dial takes them all: ``replace`` takes five times as long.
+    """
 
     attempt_id: str
     number: int
@@ -276,6 +279,41 @@ class Attempt:
     ring_time_us: int = 0
     answer_time_us: int = 0
     end_time_us: int = 0
+
+    def up(self, *, ring_time_us: int, answer_time_us: int) -> Attempt:
+        """The same attempt, under way, with these times."""
+        return Attempt(
+            attempt_id=self.attempt_id,
+            number=self.number,
+            carrier=self.carrier,
+            start_time_us=self.start_time_us,
+            ring_time_us=ring_time_us,
+            answer_time_us=answer_time_us,
+        )
+
+    def ended(
+        self,
+        outcome: Outcome,
+        *,
+        end_time_us: int,
+        carrier_call_id: str = "",
+        carrier_code: str = "",
+        detail: str = "",
+    ) -> Attempt:
+        """The same attempt at its end."""
+        return Attempt(
+            attempt_id=self.attempt_id,
+            number=self.number,
+            carrier=self.carrier,
+            start_time_us=self.start_time_us,
+            outcome=outcome,
+            carrier_call_id=carrier_call_id,
+            carrier_code=carrier_code,
+            detail=detail,
+            ring_time_us=self.ring_time_us,
+            answer_time_us=self.answer_time_us,
+            end_time_us=end_time_us,
+        )
 
 
 @record

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -195,13 +195,12 @@ class Dialer:
         now = self._clock.now()
         self._dispatcher.line_free(dial, now)
         assert dial.attempt is not None
-        attempt = replace(
-            dial.attempt,
-            outcome=result.outcome,
+        attempt = dial.attempt.ended(
+            result.outcome,
+            end_time_us=self._clock.now_us(),
             carrier_call_id=result.carrier_call_id,
             carrier_code=result.carrier_code,
             detail=result.detail,
-            end_time_us=self._clock.now_us(),
         )
         self._record(self._consequence(dial, attempt, result.outcome))
 
@@ -221,12 +220,7 @@ class Dialer:
     def _give_back(self, dial: Dial, refusal: _Refused) -> None:
         assert dial.attempt is not None
         now_us = self._clock.now_us()
-        attempt = replace(
-            dial.attempt,
-            outcome=Outcome.THROTTLED,
-            detail=refusal.detail,
-            end_time_us=now_us,
-        )
+        attempt = dial.attempt.ended(Outcome.THROTTLED, end_time_us=now_us, detail=refusal.detail)
         self._record(
             CallReturned(
                 batch_id=dial.lane.batch_id,
@@ -308,9 +302,9 @@ class Dialer:
             self._bell.ring()
         now_us = self._clock.now_us()
         if progress is Progress.RINGING and not attempt.ring_time_us:
-            dial.attempt = replace(attempt, ring_time_us=now_us)
+            dial.attempt = attempt.up(ring_time_us=now_us, answer_time_us=attempt.answer_time_us)
         if progress is Progress.ANSWERED and not attempt.answer_time_us:
-            dial.attempt = replace(attempt, answer_time_us=now_us)
+            dial.attempt = attempt.up(ring_time_us=attempt.ring_time_us, answer_time_us=now_us)
             self._journal.record(
                 CallAnswered(
                     batch_id=dial.lane.batch_id,
