@@ -21,7 +21,7 @@ from random import Random
 from typing import Any, Final
 
 import structlog
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from batchcalls import __version__
 from batchcalls.api.use_cases import UseCases
@@ -38,7 +38,7 @@ from batchcalls.engine.reading import LANES, ReadPool
 from batchcalls.engine.undialed import UndialedBoard
 from batchcalls.metrics.commits import CommitMetrics
 from batchcalls.metrics.gauges import Gauges
-from batchcalls.metrics.instruments import Instruments
+from batchcalls.metrics.instruments import Histogram, Instruments
 from batchcalls.metrics.pages import Pages, Pulse, serve_pages
 from batchcalls.metrics.rpcs import RpcMetrics
 from batchcalls.rpc.asyncio_loop import AsyncioLoop
@@ -143,7 +143,7 @@ class App:
         await server.start()
         await readiness.open()
         lag = asyncio.create_task(
-            measure_lag(instruments.histogram("batchcalls_loop_lag_seconds"), pulse)
+            measure_lag(instruments.histogram("batchcalls_loop_lag_seconds").labels(), pulse)
         )
         self._tell_serving(engine, server.port, metrics_port)
         await _first(self._stop.wait(), guest.ended.wait())

@@ -72,7 +72,7 @@ def test_a_loop_that_turns_is_healthy() -> None:
     now += 2 * ALIVE_WITHIN_S
 
     async def turn() -> None:
-        lag = Instruments(CollectorRegistry()).histogram("batchcalls_loop_lag_seconds")
+        lag = Instruments(CollectorRegistry()).histogram("batchcalls_loop_lag_seconds").labels()
         task = asyncio.create_task(measure_lag(lag, pulse))
         while not pulse.alive:  # noqa: ASYNC110  # what it looks at is no event
             await asyncio.sleep(0)

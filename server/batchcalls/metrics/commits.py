@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections.abc import Iterable, Sequence
 
-from prometheus_client import Counter, Histogram
-
 from batchcalls.clock import MICROSECONDS
 from batchcalls.core.effects import Attempted, AttemptStep, Effects
 from batchcalls.core.model import Attempt, Batch, BatchStatus, EventType, Outcome
 from batchcalls.engine.journal import Journal, Published
-from batchcalls.metrics.instruments import Instruments
+from batchcalls.metrics.instruments import Family, Histogram, Instruments
 
 
 class CommitMetrics:
@@ -33,24 +31,23 @@ class CommitMetrics:
         self._schedule_to_dial = instruments.histogram("batchcalls_schedule_to_dial_seconds")
         self._post_dial_delay = instruments.histogram("batchcalls_post_dial_delay_seconds")
         self._talk = instruments.histogram("batchcalls_talk_seconds")
-        self._commit = instruments.histogram("batchcalls_commit_seconds")
-        self._group = instruments.histogram("batchcalls_commit_changes")
-        self._children: dict[tuple[object, ...], Counter | Histogram] = {}
-        for status in ("submitted", *(status.value for status in BatchStatus if status.final)):
-            self._increment(self._batches, status, number=0)
+        self._commit = instruments.histogram("batchcalls_commit_seconds").labels()
+        self._group = instruments.histogram("batchcalls_commit_changes").labels()
+        for status in ("submitted", *(status for status in BatchStatus if status.final)):
+            self._batches.labels(status)
         for kind in EventType:
-            self._increment(self._events, kind.value, number=0)
+            self._events.labels(kind)
         for carrier in carriers:
             self._expect(carrier)
 
     def _expect(self, carrier: str) -> None:
-        self._increment(self._returned, carrier, number=0)
+        self._returned.labels(carrier)
         for outcome in Outcome:
             if outcome is not Outcome.THROTTLED:  # such a dial is returned, and is no attempt
-                self._increment(self._calls, carrier, outcome.value, number=0)
-                self._increment(self._attempts, carrier, outcome.value, number=0)
+                self._calls.labels(carrier, outcome)
+                self._attempts.labels(carrier, outcome)
         for histogram in (self._schedule_to_dial, self._post_dial_delay, self._talk):
-            self._children[histogram, carrier] = histogram.labels(carrier)
+            histogram.labels(carrier)
 
     def committed(
         self, writes: Sequence[Effects], events: Sequence[Published], batches: Sequence[Batch]
@@ -63,12 +60,12 @@ class CommitMetrics:
             if effects.attempt is not None:
                 self._count(effects.attempt, effects)
             elif effects.submitted is not None:
-                self._increment(self._batches, "submitted")
+                self._batches.labels("submitted").inc()
         for kind, number in Tally(published.event.type for published in events).items():
-            self._increment(self._events, kind.value, number=number)
+            self._events.labels(kind).inc(number)
         for batch in batches:
             if batch.status.final:
-                self._increment(self._batches, batch.status.value)
+                self._batches.labels(batch.status).inc()
 
     def health_changed(self, *, healthy: bool) -> None:
         """The gauge reads it from the journal."""
@@ -78,39 +75,29 @@ class CommitMetrics:
         match attempted.step:
             case AttemptStep.OPEN:
                 waited_us = effects.time_us - attempted.due_time_us
-                self._observe(self._schedule_to_dial, attempt.carrier, waited_us)
+                _observe(self._schedule_to_dial, attempt.carrier, waited_us)
             case AttemptStep.END:
                 self._count_attempt(attempt)
                 if effects.moves[0].target.final:
-                    self._increment(self._calls, *_labels(attempt))
+                    self._calls.labels(*_labels(attempt)).inc()
             case AttemptStep.WITHDRAW:
-                self._increment(self._returned, attempt.carrier)
+                self._returned.labels(attempt.carrier).inc()
 
     def _count_attempt(self, attempt: Attempt) -> None:
-        self._increment(self._attempts, *_labels(attempt))
+        self._attempts.labels(*_labels(attempt)).inc()
         heard_us = attempt.ring_time_us or attempt.answer_time_us
         if heard_us:
             delay_us = heard_us - attempt.start_time_us
-            self._observe(self._post_dial_delay, attempt.carrier, delay_us)
+            _observe(self._post_dial_delay, attempt.carrier, delay_us)
         if attempt.answer_time_us:
             talk_us = attempt.end_time_us - attempt.answer_time_us
-            self._observe(self._talk, attempt.carrier, talk_us)
+            _observe(self._talk, attempt.carrier, talk_us)
 
-    def _increment(self, counter: Counter, *labels: str, number: int = 1) -> None:
-        child = self._children.get((counter, *labels))
-        if child is None:
-            child = self._children[counter, *labels] = counter.labels(*labels)
-        assert isinstance(child, Counter)
-        child.inc(number)
 
-    def _observe(self, histogram: Histogram, carrier: str, duration_us: int) -> None:
-        child = self._children.get((histogram, carrier))
-        if child is None:
-            child = self._children[histogram, carrier] = histogram.labels(carrier)
-        assert isinstance(child, Histogram)
-        child.observe(max(0, duration_us) / MICROSECONDS)
+def _observe(histogram: Family[Histogram], carrier: str, duration_us: int) -> None:
+    histogram.labels(carrier).observe(max(0, duration_us) / MICROSECONDS)
 
 
 def _labels(attempt: Attempt) -> tuple[str, str]:
     assert attempt.outcome is not None
-    return attempt.carrier, attempt.outcome.value
+    return attempt.carrier, attempt.outcome

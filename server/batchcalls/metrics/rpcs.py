@@ -7,9 +7,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Final
 
-from prometheus_client import Counter, Histogram
-
-from batchcalls.metrics.instruments import Instruments
+from batchcalls.metrics.instruments import Counter, Family, Histogram, Instruments
 
 CODES: Final = (
     "OK",
@@ -31,7 +29,11 @@ class Method:
     """What is counted of one method: made once, since looking up labels takes its time."""
 
     def __init__(
-        self, labels: tuple[str, str, str], started: Counter, handled: Counter, took: Histogram
+        self,
+        labels: tuple[str, str, str],
+        started: Family[Counter],
+        handled: Family[Counter],
+        took: Family[Histogram],
     ) -> None:
         self._started = started.labels(*labels)
         self._ended = {code: handled.labels(*labels, code) for code in CODES}
