@@ -84,6 +84,7 @@ class _Draws(NamedTuple):
 
 _WORDS = Struct(f"<{len(_Draws._fields)}Q")
 _DRAW_BITS = 52
+_SPARE_BITS = 64 - _DRAW_BITS
 _DRAW_STEP = 2.0**-_DRAW_BITS
 """52 bits and a half step: never 0, never 1, each exact as a float."""
 
@@ -116,13 +117,13 @@ class Callees:
         return Fate(outcome, self._post_dial_delay_s(draws), ring_s, talk_s)
 
     def _draw(self, phone_number: str, attempt_number: int) -> _Draws:
-        return _Draws(*self._hashed(f"{phone_number}/{attempt_number}"))
+        return _Draws._make(self._hashed(f"{phone_number}/{attempt_number}"))
 
     def _hashed(self, text: str) -> list[float]:
         hashed = self._hash.copy()
         hashed.update(text.encode())
         words = _WORDS.unpack(hashed.digest())
-        return [((word >> 64 - _DRAW_BITS) + 0.5) * _DRAW_STEP for word in words]
+        return [((word >> _SPARE_BITS) + 0.5) * _DRAW_STEP for word in words]
 
     def _outcome(self, phone_number: str, draws: _Draws, unix_time_s: float) -> Outcome:
         if self._is_invalid(phone_number):

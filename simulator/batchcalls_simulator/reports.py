@@ -26,13 +26,14 @@ class Delivery(NamedTuple):
     progress: Progress
 
 
-def made(fate: Fate) -> Iterator[Delivery]:
+def made(fate: Fate) -> list[Delivery]:
     """The reports that the phone company makes of a call, at the moments they are about."""
     if fate.ring_s is None:
-        return
-    yield Delivery(fate.post_dial_delay_s, Progress.RINGING)
-    if fate.talk_s is not None:
-        yield Delivery(fate.post_dial_delay_s + fate.ring_s, Progress.ANSWERED)
+        return []
+    rings = Delivery(fate.post_dial_delay_s, Progress.RINGING)
+    if fate.talk_s is None:
+        return [rings]
+    return [rings, Delivery(fate.post_dial_delay_s + fate.ring_s, Progress.ANSWERED)]
 
 
 class Reports:
@@ -46,7 +47,7 @@ class Reports:
 
     def delivered(self, fate: Fate, phone_number: str, attempt_number: int) -> list[Delivery]:
         """The reports of one dial in the order in which they arrive, all before its end."""
-        sent = list(made(fate))
+        sent = made(fate)
         if self._reliable or not sent:
             return sent
         draws = Random(f"{self._options.seed}/{phone_number}/{attempt_number}")

@@ -97,8 +97,8 @@ MUTATIONS = (
     Mutation(
         name="dials leave without waiting for the pace",
         file="core/pacing.py",
-        before="        if self._rate == 0.0:\n            return now\n        moment",
-        after="        if self._rate >= 0.0:\n            return now\n        moment",
+        before="        if self.rate == 0.0:\n            return now\n        moment",
+        after="        if self.rate >= 0.0:\n            return now\n        moment",
         broken="dials within",
     ),
     Mutation(

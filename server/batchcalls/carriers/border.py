@@ -293,7 +293,7 @@ def our_cancellation(error: BaseException) -> BaseException | None:
 
 
 def believed(result: object) -> CallResult:
-    """``result`` as far as it can be believed, with its texts cleaned.
+    """``result`` as far as it can be believed: itself, or a copy where a text had to be cleaned.
 
     Raises:
       Unbelievable: no call ends like that.
@@ -305,6 +305,8 @@ def believed(result: object) -> CallResult:
         raise Unbelievable(f"an outcome must be an Outcome, not {outcome!r:.100}")
     if outcome is Outcome.THROTTLED:
         raise Unbelievable("THROTTLED isn't how a call ends: raise CarrierThrottled")
+    if type(result) is CallResult and _is_clean(result):
+        return result
     for name in ("carrier_call_id", "carrier_code", "detail"):
         if not isinstance(getattr(result, name), str):
             raise Unbelievable(f"{name} must be a text, not {getattr(result, name)!r:.100}")
@@ -332,9 +334,22 @@ def believed_limits(limits: object) -> CarrierLimits:
     return limits
 
 
+def _is_clean(result: CallResult) -> bool:
+    """Whether all its texts can be kept as they are, as nearly all can."""
+    return (
+        _can_be_kept(result.carrier_call_id, MAX_CALL_ID)
+        and _can_be_kept(result.carrier_code, MAX_CODE)
+        and _can_be_kept(result.detail, MAX_DETAIL)
+    )
+
+
+def _can_be_kept(text: object, most: int) -> bool:
+    return type(text) is str and len(text) <= most and text.isprintable()
+
+
 def clean(text: str, most: int) -> str:
     """``text`` as it can be kept anywhere: valid UTF-8, no control characters, ``most`` long."""
-    if type(text) is str and len(text) <= most and text.isprintable():
+    if _can_be_kept(text, most):
         return text
     cut = str.__str__(text)[:most]
     return cut.encode("utf-8", "replace").decode("utf-8").translate(_NO_CONTROLS)

@@ -74,7 +74,8 @@ class CarrierGate:
 
     def launch(self, now: float) -> None:
         """A prepared dial leaves; its limit is told apart."""
-        self.breaker.dialed(now)
+        if not self.breaker.closed:
+            self.breaker.dialed(now)
 
     def ask_at(self, now: float) -> float:
         """The first moment to ask the carrier about a call: a question takes a dial's turn."""

@@ -47,6 +47,7 @@ class Pacer:
 
     ``tolerance_s`` (default 0.02 s) is how late a loop may wake up and still catch up,
     ``guard_s`` (default 0) by how much each window is longer than promised.
+    ``rate`` is to be read; ``set_rate`` changes it.
     ``now`` is monotonic seconds, 0 or more, and never runs backwards from start to start.
     Costs O(1) per start and remembers about ``rate`` start times.
     """
@@ -58,14 +59,9 @@ class Pacer:
         self._place = -math.inf
         self._apply(rate)
 
-    @property
-    def rate(self) -> float:
-        """Starts per second; 0 means no limit."""
-        return self._rate
-
     def earliest(self, now: float) -> float:
         """The first moment, not before ``now``, at which a start is allowed."""
-        if self._rate == 0.0:
+        if self.rate == 0.0:
             return now
         moment = max(now, self._place + self._interval_s)
         if len(self._log) < self._window_starts:
@@ -109,7 +105,7 @@ class Pacer:
 
     def _apply(self, rate: float) -> None:
         assert 0.0 <= rate < math.inf, f"a rate is 0 or more starts per second, not {rate}"
-        self._rate = rate
+        self.rate = rate
         self._window_starts = max(1, math.floor(rate))
         self._window_s = self._window_starts / rate + self._guard_s if rate else 0.0
         self._interval_s = self._window_s / self._window_starts
@@ -125,6 +121,6 @@ class Pacer:
             log.popleft()
 
     def __repr__(self) -> str:
-        rate = f"{self._rate:g}/s" if self._rate else "unlimited"
+        rate = f"{self.rate:g}/s" if self.rate else "unlimited"
         last = f"{self._log[-1]:.6f}" if self._log else "never"
         return f"<Pacer {rate}, last start {last}>"

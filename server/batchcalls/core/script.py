@@ -90,14 +90,15 @@ def render(script: Script, variables: Mapping[str, str]) -> tuple[str, ...]:
     Raises:
       ValueError: the texts would be longer than ``MAX_RENDERED_BYTES``.
     """
+    texts = (script.text, *script.steps) if script.text else script.steps
+    if "{{" not in "\n".join(texts):
+        return texts
     if _template(script).rendered_bytes(variables) > MAX_RENDERED_BYTES:
         raise ValueError("the script is too long with its variables filled in")
-    return tuple(_fill(text, variables) for _, text in _texts(script))
+    return tuple([_fill(text, variables) for text in texts])
 
 
 def _fill(text: str, variables: Mapping[str, str]) -> str:
-    if "{{" not in text:
-        return text
     return _PLACEHOLDER.sub(lambda match: variables[match[1]], text)
 
 

@@ -52,6 +52,8 @@ class AdaptiveRate:
 
     def allowed(self, now: float) -> float:
         """The calls per second allowed at ``now``; 0 means no limit."""
+        if self._low == math.inf:
+            return self._ceiling
         rate = self._grown(now)
         return rate if rate < self._goal else self._ceiling
 
@@ -80,8 +82,6 @@ class AdaptiveRate:
         return self._ceiling or 2.0 * self._reference
 
     def _grown(self, now: float) -> float:
-        if self._low == math.inf:
-            return math.inf
         growing_s = max(0.0, now - self._grows_from)
         return self._low + INCREASE_PER_S * self._reference * growing_s
 

@@ -50,10 +50,11 @@ def fill_script(message: script_pb2.Script, script: Script) -> None:
 
 def script_from_proto(message: script_pb2.Script) -> Script:
     """The record of ``message``."""
+    steps = message.steps
     return Script(
         type=message.type,
         text=message.text,
-        steps=tuple([step.text for step in message.steps]),
+        steps=tuple([step.text for step in steps]) if steps else (),
     )
 
 
