@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -131,7 +132,8 @@ class Dialer:
 
     def given_back(self) -> None:
         """A slot was given back without a call: whoever waits for an end looks again."""
-        self._waiting_for_end.unpark_all()
+        if self._waiting_for_end:
+            self._waiting_for_end.unpark_all()
 
     def take_up(self, dial: Dial, deadline: float) -> trio.CancelScope:
         """The scope for a call to be up in, no longer than until ``deadline``.
@@ -245,7 +247,7 @@ class Dialer:
         assert dial.attempt is not None
         self._undialed.leave(dial.attempt)
         try:
-            result = await carrier.place_call(call, lambda progress: self.report(dial, progress))
+            result = await carrier.place_call(call, partial(self.report, dial))
         except CarrierThrottled as error:
             refusals = self._dispatcher.carrier_throttled(
                 dial, self._clock.now(), retry_after_s=error.retry_after_s
