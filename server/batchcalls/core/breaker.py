@@ -94,6 +94,8 @@ class Breaker:
     It opens for ``open_for_s`` seconds (default 5), twice as long after each failed probe,
     but never longer than ``max_open_for_s`` (default 60), or ``MAX_BROKEN_FOR_S`` after a fault.
 
+    ``closed`` tells whether dials may go freely, as far as is known.
+
     ``dialed_at`` is the ``now`` that ``dialed`` was given for the dial that is told of; by
     default it began at this moment.
     """
@@ -107,16 +109,12 @@ class Breaker:
         self._open_until = -math.inf
         self._since = -math.inf
         self._state = BreakerState.CLOSED
+        self.closed = True
 
     @property
     def state(self) -> BreakerState:
         """Where the breaker stands. It leaves OPEN by the probe, not by the mere time."""
         return self._state
-
-    @property
-    def closed(self) -> bool:
-        """Whether dials may go freely, as far as is known."""
-        return self._state is BreakerState.CLOSED
 
     @property
     def untroubled(self) -> bool:
@@ -202,6 +200,7 @@ class Breaker:
         if state is self._state:
             return False
         self._state = state
+        self.closed = state is BreakerState.CLOSED
         self._since = now
         return True
 

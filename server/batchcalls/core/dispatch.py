@@ -352,7 +352,8 @@ class Dispatcher:
                 return now
             at = gate.launch_at(now)
             for limit in lane.path:
-                at = max(at, limit.launch_at(now))
+                if limit.pacer.rate:
+                    at = max(at, limit.launch_at(now))
             if at > now:
                 return at
             dial = lane.launchable.popleft()

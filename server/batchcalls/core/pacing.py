@@ -55,6 +55,7 @@ class Pacer:
     def __init__(self, rate: float, *, tolerance_s: float = 0.02, guard_s: float = 0.0) -> None:
         self._tolerance_s = tolerance_s
         self._guard_s = guard_s
+        self._memory_s = _MEMORY_S + guard_s
         self._log: deque[float] = deque()
         self._place = -math.inf
         self._apply(rate)
@@ -81,9 +82,11 @@ class Pacer:
         """Record a start at ``now``, which ``earliest`` must allow."""
         assert self.earliest(now) <= now, f"{self!r} allows no start at {now}"
         assert not self._log or now >= self._log[-1], f"{now} lies before {self._log[-1]}"
-        self._place = self._take_place(now)
+        place = self._place + self._interval_s
+        self._place = place if now - place <= self._tolerance_s else now - self._burst_s
         self._log.append(now)
-        self._forget(now)
+        if self._log[0] < now - self._memory_s:
+            self._forget(now)
 
     def postpone(self, planned: float, now: float) -> None:
         """The start recorded for ``planned`` is really made at ``now``, a little later.
@@ -111,13 +114,9 @@ class Pacer:
         self._interval_s = self._window_s / self._window_starts
         self._burst_s = max(0.0, self._tolerance_s - self._interval_s)
 
-    def _take_place(self, now: float) -> float:
-        place = self._place + self._interval_s
-        return place if now - place <= self._tolerance_s else now - self._burst_s
-
     def _forget(self, now: float) -> None:
         log = self._log
-        while len(log) > self._window_starts and log[0] + _MEMORY_S + self._guard_s < now:
+        while len(log) > self._window_starts and log[0] < now - self._memory_s:
             log.popleft()
 
     def __repr__(self) -> str:
