@@ -44,6 +44,15 @@ def test_a_new_call_holds_what_was_checked_and_nothing_else(spec: CallSpec) -> N
     assert len(stored.spec) == message.ByteSize()
 
 
+@given(CALL_SPECS, CALL_DEFAULTS)
+def test_a_stored_spec_is_completed_where_it_is_read(
+    spec: CallSpec, defaults: CallDefaults
+) -> None:
+    """By the defaults of its batch, as a record of it is."""
+    stored = wire.new_call(spec).spec
+    assert wire.stored_call_spec(stored, defaults) == spec.with_defaults(defaults)
+
+
 @given(CALL_DEFAULTS)
 def test_call_defaults_survive_the_round_trip(defaults: CallDefaults) -> None:
     """Bytes of defaults give back equal defaults."""

@@ -279,7 +279,7 @@ class Dialer:
     def _outbound(self, dial: Dial, carrier: Carrier) -> OutboundCall:
         lane, attempt = dial.lane, dial.attempt
         assert attempt is not None
-        spec = stored_call_spec(dial.call.spec).with_defaults(lane.spec.defaults)
+        spec = stored_call_spec(dial.call.spec, lane.spec.defaults)
         assert spec.script is not None
         return OutboundCall(
             attempt_id=attempt.attempt_id,

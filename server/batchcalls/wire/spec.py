@@ -22,6 +22,7 @@ from batchcalls.wire.words import OUTCOME_VALUES, OUTCOME_WORDS, RETRY_ORDER_WOR
 DEFAULT_CONCURRENCY = 10
 """The most calls up at once of a batch that doesn't say."""
 
+_NO_DEFAULTS = CallDefaults()
 _DEFAULT_RETRY = RetryConfig()
 _DEFAULT_SETTINGS = BatchSettings(concurrency=DEFAULT_CONCURRENCY)
 _NANOS = 1_000_000_000
@@ -80,7 +81,7 @@ def fill_stored_call_spec(
 ) -> None:
     """Write a spec in its stored form into an empty ``message``, completed by the ``defaults``.
 
-    What it makes is the message of ``stored_call_spec(stored).with_defaults(defaults)``.
+    What it makes is the message of ``stored_call_spec(stored, defaults)``.
     """
     message.MergeFromString(stored)
     if defaults.script is not None and not message.HasField("script"):
@@ -91,13 +92,17 @@ def fill_stored_call_spec(
         message.caller_id = defaults.caller_id
 
 
-def call_spec_from_proto(message: call_pb2.CallSpec) -> CallSpec:
-    """The record of ``message``."""
+def call_spec_from_proto(
+    message: call_pb2.CallSpec, defaults: CallDefaults = _NO_DEFAULTS
+) -> CallSpec:
+    """The record of ``message``, with what it leaves open taken from ``defaults``."""
     return CallSpec(
         phone_number=message.phone_number,
-        script=script_from_proto(message.script) if message.HasField("script") else None,
-        voice_id=message.voice_id,
-        caller_id=message.caller_id,
+        script=(
+            script_from_proto(message.script) if message.HasField("script") else defaults.script
+        ),
+        voice_id=message.voice_id or defaults.voice_id,
+        caller_id=message.caller_id or defaults.caller_id,
         priority=message.priority,
         reference_id=message.reference_id,
         variables=_plain(message.variables),
@@ -119,9 +124,9 @@ def new_call_from_proto(message: call_pb2.CallSpec) -> NewCall:
     return NewCall(message.priority, message.SerializeToString())
 
 
-def stored_call_spec(stored: bytes) -> CallSpec:
-    """The spec of a call in its stored form, as ``NewCall`` has it."""
-    return call_spec_from_proto(call_pb2.CallSpec.FromString(stored))
+def stored_call_spec(stored: bytes, defaults: CallDefaults = _NO_DEFAULTS) -> CallSpec:
+    """The spec of a call in its stored form, as ``NewCall`` has it, completed by ``defaults``."""
+    return call_spec_from_proto(call_pb2.CallSpec.FromString(stored), defaults)
 
 
 def check_stored_call_spec(stored: bytes) -> None:
