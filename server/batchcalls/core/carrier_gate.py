@@ -61,7 +61,7 @@ class CarrierGate:
         self._adapt(now)
         if not self.breaker.closed and self.limit.prepared:
             return math.inf
-        return max(self.limit.prepare_at(now), self._earliest(now))
+        return self._earliest(self.limit.prepare_at(now))
 
     def launch_at(self, now: float) -> float:
         """The first moment at which a prepared dial may leave, its limit aside."""
@@ -114,8 +114,9 @@ class CarrierGate:
         self._rate.throttled(now, observed_rate=observed_rate, retry_after_s=retry_after_s)
         self._adapt(now)
 
-    def _earliest(self, now: float) -> float:
-        return max(self._rests_until, self.breaker.earliest(now))
+    def _earliest(self, moment: float) -> float:
+        at = max(self._rests_until, moment)
+        return at if self.breaker.closed else self.breaker.earliest(at)
 
     def _adapt(self, now: float) -> None:
         allowed = self._rate.allowed(now)
