@@ -233,6 +233,38 @@ async def test_texts_of_a_result_have_their_bounds() -> None:
     assert lengths == [MAX_CALL_ID, MAX_CODE, MAX_DETAIL]
 
 
+async def telling(result: CallResult) -> CallResult:
+    """What gets through the border of that result."""
+
+    async def deed(report: Report) -> CallResult:
+        await trio.lowlevel.checkpoint()
+        return result
+
+    told: CallResult = await asked(Doing(deed))
+    return told
+
+
+@pytest.mark.parametrize("name", ["carrier_call_id", "carrier_code", "detail"])
+async def test_one_text_that_must_be_cleaned_is(name: str) -> None:
+    """However clean the others are."""
+    texts = {"carrier_call_id": "1", "carrier_code": "486", "detail": "Busy Here"}
+    result = await telling(CallResult(outcome=Outcome.BUSY, **{**texts, name: "a\x00b"}))
+    assert result == CallResult(outcome=Outcome.BUSY, **{**texts, name: "a b"})
+
+
+class Fickle(CallResult):
+    """A result whose detail isn't the same whenever it is looked at."""
+
+    def __getattribute__(self, name: str) -> Any:
+        return object.__getattribute__(self, name) if name != "detail" else f"{id(object())}"
+
+
+async def test_a_result_of_another_kind_is_copied() -> None:
+    """What it does when it is looked at, it does at the border for the last time."""
+    result = await telling(Fickle(outcome=Outcome.BUSY))
+    assert type(result) is CallResult
+
+
 class Unsteady(Doing):
     """Its ``run`` fails a few times, each after some seconds, before it stays."""
 

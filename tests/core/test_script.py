@@ -189,6 +189,12 @@ def test_placeholders_are_filled_with_or_without_spaces() -> None:
     assert render(script, GIVEN) == ("Hi Ada!", "Ada1 }} {x}")
 
 
+def test_a_placeholder_in_any_step_is_filled() -> None:
+    """Also where the first steps have none."""
+    script = Script(steps=("Hello", "Hi {{name}}!"))
+    assert render(script, GIVEN) == ("Hello", "Hi Ada!")
+
+
 def test_values_are_put_in_as_they_are() -> None:
     """A value that looks like a placeholder or a pattern isn't expanded again."""
     values = {"a": "{{b}}", "b": r"\1 \g<0> $1 %s"}
