@@ -9,13 +9,10 @@ from hypothesis import strategies as st
 from batchcalls.core.model import (
     RETRYABLE_OUTCOMES,
     BatchStatus,
-    CallDefaults,
-    CallSpec,
     CallStatus,
     Counts,
     Outcome,
     RetryConfig,
-    Script,
     attempt_id,
     call_id,
     parse_attempt_id,
@@ -81,22 +78,6 @@ def test_an_attempt_id_tells_its_call_and_dial(batch_id: str, position: int, dia
 def test_malformed_attempt_ids_are_refused(text: str) -> None:
     """A missing part or another prefix make no attempt id."""
     assert parse_attempt_id(text) is None
-
-
-def test_a_call_inherits_what_it_leaves_open() -> None:
-    """A batch's defaults hold where a call says nothing."""
-    defaults = CallDefaults(voice_id="v", caller_id="+15550100099", script=Script(text="Hi"))
-    spec = CallSpec(phone_number="+15550100000").with_defaults(defaults)
-    assert (spec.voice_id, spec.caller_id, spec.script) == ("v", "+15550100099", Script(text="Hi"))
-
-
-def test_a_call_keeps_what_it_says() -> None:
-    """A batch's defaults never override a call."""
-    spec = CallSpec(
-        phone_number="+15550100000", voice_id="w", caller_id="+1555", script=Script(text="Hey")
-    )
-    defaults = CallDefaults(voice_id="v", caller_id="+15550100099", script=Script(text="Hi"))
-    assert spec.with_defaults(defaults) == spec
 
 
 @given(counts=st.builds(Counts, *[st.integers(0, 99)] * 7))

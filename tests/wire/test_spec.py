@@ -44,13 +44,31 @@ def test_a_new_call_holds_what_was_checked_and_nothing_else(spec: CallSpec) -> N
     assert len(stored.spec) == message.ByteSize()
 
 
+SAYS = CallSpec(
+    phone_number="+15550100000", voice_id="w", caller_id="+1555", script=Script(text="Hey")
+)
+DEFAULTS = CallDefaults(voice_id="v", caller_id="+15550100099", script=Script(text="Hi"))
+
+
+def test_a_call_inherits_what_it_leaves_open() -> None:
+    """A batch's defaults hold where a call says nothing."""
+    stored = wire.new_call(CallSpec(phone_number="+15550100000")).spec
+    spec = wire.stored_call_spec(stored, DEFAULTS)
+    assert (spec.voice_id, spec.caller_id, spec.script) == ("v", "+15550100099", Script(text="Hi"))
+
+
+def test_a_call_keeps_what_it_says() -> None:
+    """A batch's defaults never override a call."""
+    assert wire.stored_call_spec(wire.new_call(SAYS).spec, DEFAULTS) == SAYS
+
+
 @given(CALL_SPECS, CALL_DEFAULTS)
-def test_a_stored_spec_is_completed_where_it_is_read(
-    spec: CallSpec, defaults: CallDefaults
-) -> None:
-    """By the defaults of its batch, as a record of it is."""
+def test_what_is_dialed_is_what_is_shown(spec: CallSpec, defaults: CallDefaults) -> None:
+    """The message that a reader gets is completed as the record that is dialed."""
     stored = wire.new_call(spec).spec
-    assert wire.stored_call_spec(stored, defaults) == spec.with_defaults(defaults)
+    shown = call_pb2.CallSpec()
+    wire.fill_stored_call_spec(shown, stored, defaults)
+    assert wire.call_spec_from_proto(shown) == wire.stored_call_spec(stored, defaults)
 
 
 @given(CALL_DEFAULTS)

@@ -9,7 +9,7 @@ protobuf timestamps live at the border.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -149,9 +149,6 @@ class CallDefaults:
     script: Script | None = None
 
 
-_NO_DEFAULTS = CallDefaults()
-
-
 @record
 class CallSpec:
     """What a client gives for one call. ``script`` is None where the batch's default holds."""
@@ -164,17 +161,6 @@ class CallSpec:
     reference_id: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
-
-    def with_defaults(self, defaults: CallDefaults) -> CallSpec:
-        """The same spec with what it leaves open taken from ``defaults``."""
-        if defaults == _NO_DEFAULTS:
-            return self
-        return replace(
-            self,
-            script=self.script or defaults.script,
-            voice_id=self.voice_id or defaults.voice_id,
-            caller_id=self.caller_id or defaults.caller_id,
-        )
 
 
 @record
