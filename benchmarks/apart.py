@@ -23,7 +23,7 @@ from typing import Final
 
 import structlog
 
-from batchcalls.app import collect_garbage_seldom
+from batchcalls.app import set_interpreter_up
 from benchmarks.chart import Chart
 from benchmarks.effort import Effort
 from benchmarks.row import Row
@@ -80,7 +80,7 @@ def _receive(benchmark: Benchmark, receiver: Connection) -> Iterator[Finding]:
 def _measure(measure: Measure, effort: Effort, sender: Connection) -> None:
     """The life of the process apart. It leads a process group, so that all of it can be ended."""
     os.setsid()
-    collect_garbage_seldom()  # the limits get what the server has
+    set_interpreter_up()  # the limits get what the server has
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     end: str | None = None
     try:

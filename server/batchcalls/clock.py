@@ -47,7 +47,12 @@ class Clock:
 
     def to_monotonic(self, time_us: int) -> float:
         """The monotonic time of a wall-clock time."""
-        return self.now() + (time_us - self.now_us()) / MICROSECONDS
+        return self.conversion()(time_us)
+
+    def conversion(self) -> Callable[[int], float]:
+        """What turns wall-clock times into monotonic ones, as both clocks stand now."""
+        now, now_us = self.now(), self.now_us()
+        return lambda time_us: now + (time_us - now_us) / MICROSECONDS
 
     def stepped(self, now: float) -> bool:
         """Whether the wall clock was set since this was asked last; it is ``now`` by the other."""

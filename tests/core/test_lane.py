@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from batchcalls.core.carrier_gate import CarrierGate
 from batchcalls.core.lane import Dial, Lane, QueuedCall, waiting_key
+from batchcalls.core.lifecycle import DialStep
 from batchcalls.core.limits import Limit
 from batchcalls.core.model import BatchSettings, BatchSpec, CallStatus, RetryConfig, RetryOrder
 
@@ -186,13 +187,14 @@ def test_a_read_of_calls_that_are_known_to_be_ready_gets_the_waiting_window_on()
     assert lane.waiting.bound == waiting_key(due[-1])
 
 
-def test_a_refill_asks_for_more_than_is_being_dialed() -> None:
-    """Dialed calls may still be at the head of the store's queue: they come on top."""
+def test_a_refill_asks_for_more_than_what_still_stands_in_the_queue() -> None:
+    """Calls without a durable intent are at the head of the store's queue: they come on top."""
     lane = make_lane()
     fill(lane, [fresh(position) for position in range(9)])
-    for _ in range(4):
-        lane.take()
+    dials = [lane.take() for _ in range(4)]
     assert lane.fetch_size == lane.capacity + 4
+    dials[0].take(DialStep.INTEND)
+    assert lane.fetch_size == lane.capacity + 3
 
 
 def test_only_an_open_lane_without_a_read_wants_a_refill() -> None:

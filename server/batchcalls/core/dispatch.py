@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -246,8 +247,8 @@ class Dispatcher:
         self,
         lane: Lane,
         *,
-        ready: list[QueuedCall],
-        waiting: list[QueuedCall],
+        ready: Sequence[QueuedCall],
+        waiting: Sequence[QueuedCall],
         ready_complete: bool,
         waiting_complete: bool,
     ) -> None:

@@ -35,7 +35,8 @@ class QueuedCall:
 
     ``spec`` is in the form in which it is stored: a call that waits needs no more of it than
     its priority. ``attempts`` and ``dials`` are those made so far. ``due_s`` (monotonic) and
-    ``due_time_us`` (wall clock, as stored) say before when it isn't dialed, 0 for no such time.
+    ``due_time_us`` (wall clock, as stored) say before when it isn't dialed, 0 for no such time;
+    where that time has come, ``due_s`` may be 0 as well.
     """
 
     position: int
@@ -49,6 +50,18 @@ class QueuedCall:
     @property
     def status(self) -> CallStatus:
         return CallStatus.RETRYING if self.attempts else CallStatus.PENDING
+
+    def due_at(self, due_s: float) -> QueuedCall:
+        """The same call, whose time is known on this clock."""
+        return QueuedCall(
+            position=self.position,
+            priority=self.priority,
+            spec=self.spec,
+            attempts=self.attempts,
+            dials=self.dials,
+            due_s=due_s,
+            due_time_us=self.due_time_us,
+        )
 
     def again(self, *, attempts: int, due_s: float, due_time_us: int) -> QueuedCall:
         """The same call after one more dial."""
@@ -183,8 +196,12 @@ class Lane:
 
     @property
     def fetch_size(self) -> int:
-        """How many calls a refill asks for: a window full beyond those that are dialed."""
-        return self.capacity + len(self.dials)
+        """How many calls a refill asks for: a window full beyond those that still stand there.
+
+        A call stands in the store's queue until the intent to dial it is durable.
+        """
+        preparing = [dial for dial in self.dials.values() if dial.state is DialState.PREPARING]
+        return self.capacity + len(preparing)
 
     def promote(self, now: float) -> None:
         """Move the retries that are due to the ready calls."""

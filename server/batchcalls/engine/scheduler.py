@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import trio
@@ -23,7 +22,7 @@ from batchcalls.clock import Clock
 from batchcalls.core.changes import BatchStarted, CallDialed
 from batchcalls.core.dispatch import Dispatcher
 from batchcalls.core.effects import Effects, Move
-from batchcalls.core.lane import Dial, Lane, QueuedCall
+from batchcalls.core.lane import Dial, Lane
 from batchcalls.core.model import Attempt, Batch, BatchSpec, BatchStatus, CallStatus, attempt_id
 from batchcalls.engine.bell import Bell
 from batchcalls.engine.dialer import Dialer
@@ -142,20 +141,15 @@ class Scheduler:
         self._journal.read(head, partial(self._refill, lane))
 
     def _refill(self, lane: Lane, head: QueueHead) -> None:
+        to_monotonic = self._clock.conversion()
         self._dispatcher.refilled(
             lane,
-            ready=[self._due(call) for call in head.ready],
-            waiting=[self._due(call) for call in head.waiting],
+            ready=head.ready,
+            waiting=[call.due_at(to_monotonic(call.due_time_us)) for call in head.waiting],
             ready_complete=head.ready_complete,
             waiting_complete=head.waiting_complete,
         )
         self._bell.ring()
-
-    def _due(self, call: QueuedCall) -> QueuedCall:
-        """The call with the monotonic time at which it is due."""
-        if not call.due_time_us:
-            return call
-        return replace(call, due_s=self._clock.to_monotonic(call.due_time_us))
 
     def _start_batches(self) -> float:
         """Start the scheduled batches whose time has come; return when the next one's comes."""
