@@ -303,7 +303,8 @@ class Journal:
                 fold.answers.append((entry, error))
             else:
                 fold.group.writes.append(effects)
-                fold.answers.append((entry, None))
+                if entry.done is not None:
+                    fold.answers.append((entry, None))
         fold.group.batches = {batch_id: fork.snapshot() for batch_id, fork in fold.forks.items()}
         return fold
 

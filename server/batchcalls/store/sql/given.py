@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Dialect,
     LargeBinary,
@@ -57,13 +58,20 @@ class Given:
 
 
 def _from_json(columns: Sequence[str], payloads: str) -> Subquery:
-    """The rows of the parameter ``given``, lists in a list, and of the blob ``payloads``."""
+    """The rows of the parameter ``given``, lists in a list, and of the blob ``payloads``.
+
+    A list has the values of the columns, then where its slice of the blob begins, and its length.
+    """
     each = func.json_each(bindparam("given", type_=Text)).table_valued("value", name="each")
-    field = [each.c.value.op("->>")(literal_column(str(i))) for i in range(len(columns) + 2)]
-    named = [value.label(column) for column, value in zip(columns, field, strict=False)]
+
+    def value(place: int) -> ColumnElement[Any]:
+        return func.json_extract(each.c.value, literal_column(f"'$[{place}]'"))
+
+    named = [value(place).label(column) for place, column in enumerate(columns)]
     if payloads:
         blob = bindparam("payloads", type_=LargeBinary)
-        named.append(func.substr(blob, field[-2], field[-1]).label(payloads))
+        piece = func.substr(blob, value(len(columns)), value(len(columns) + 1))
+        named.append(piece.label(payloads))
     return select(*named).subquery("given")
 
 
@@ -79,13 +87,12 @@ class Statement:
 
     def execute(self, connection: Connection, rows: Sequence[Row]) -> int:
         """Run it once, for all rows; return how many it wrote."""
-        sql, names = _compiled(self._statement, connection.dialect)
+        sql, names = self.compiled(connection.dialect)
         parameters = self._given.parameters(rows)
         return connection.exec_driver_sql(sql, tuple(parameters[name] for name in names)).rowcount
 
-
-@lru_cache(maxsize=64)
-def _compiled(statement: UpdateBase, dialect: Dialect) -> tuple[str, Sequence[str]]:
-    """The text of the statement, and its parameters in order."""
-    compiled = statement.compile(dialect=dialect)
-    return str(compiled), compiled.positiontup or ()
+    @lru_cache(maxsize=64)  # noqa: B019 (statements are constants of a module)
+    def compiled(self, dialect: Dialect) -> tuple[str, Sequence[str]]:
+        """Its text, and the names of its parameters in order."""
+        compiled = self._statement.compile(dialect=dialect)
+        return str(compiled), compiled.positiontup or ()
