@@ -199,6 +199,7 @@ class App:
             port=port,
             metrics_port=metrics_port,
         )
+        gc.freeze()  # what is here now stays: no search for garbage goes through it again
         self._on_listening(port, metrics_port)
 
     def _engine(
