@@ -25,7 +25,7 @@ from benchmarks.server_process import running_server, seconds
 from benchmarks.workload import Workload
 
 CALLS: Final = 3_000
-_GOALS: Final = {200: Goal(bound=2_000), 1_000: Goal(bound=0.5, of_ratio=True)}
+_GOALS: Final = {200: Goal(bound=0.6, of_ratio=True), 1_000: Goal(bound=0.5, of_ratio=True)}
 """By concurrency."""
 
 

@@ -44,7 +44,7 @@ def measure(effort: Effort) -> Iterator[Row]:
             name="events: replay to one reader",
             value=middle(rates),
             unit="events/s",
-            goal=Goal(bound=50_000),
+            goal=Goal(bound=200_000),
             spread=spread(rates),
         )
         yield from _lags(server, effort)
@@ -67,7 +67,7 @@ def _lags(server: ServerProcess, effort: Effort) -> Iterator[Row]:
         max_calls_per_second=_CALLS_PER_SECOND,
     )
     runs = [watched_lags(server, work, _WATCHERS, _LOOK_AT) for _ in range(times)]
-    for percent, goal in ((50, None), (99, Goal(bound=250))):
+    for percent, goal in ((50, None), (99, Goal(bound=100))):
         lags_ms = [percentile(lags, percent) * 1e3 for lags in runs]
         yield Row(
             name=f"events: lag of {_WATCHERS} watchers at 1,000 calls/s, p{percent}",

@@ -36,7 +36,7 @@ def measure(effort: Effort) -> Iterator[Row]:
         value=middle(took),
         unit="s",
         limit=ideal_makespan(_durations(work), work.concurrency),
-        goal=Goal(bound=0.97, of_ratio=True),
+        goal=Goal(bound=0.99, of_ratio=True),
         spread=spread(took),
         smaller_is_better=True,
     )

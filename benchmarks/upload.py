@@ -52,10 +52,10 @@ def measure(effort: Effort) -> Iterator[Row]:
     name = f"upload of {work.calls:,} calls"
     yield _row(f"{name}: time", [one.took_s for one in uploads], "s", Goal(bound=6))
     p99s = [one.others_p99_ms for one in uploads]
-    yield _row(f"{name}: p99 of other RPCs", p99s, "ms", Goal(bound=100))
+    yield _row(f"{name}: p99 of other RPCs", p99s, "ms", Goal(bound=60))
     worst = [one.others_worst_ms for one in uploads]
     yield _row(f"{name}: slowest other RPC", worst, "ms", None)
-    yield _row(f"{name}: memory", [one.grown_mib for one in uploads], "MiB more", Goal(bound=150))
+    yield _row(f"{name}: memory", [one.grown_mib for one in uploads], "MiB more", Goal(bound=100))
 
 
 def _upload(server: ServerProcess, request: bytes) -> Upload:
