@@ -43,6 +43,30 @@ class SwallowsLostRows(SqlStore):
             return Committed()
 
 
+class CutsTexts(SqlStore):
+    """Has no room for what isn't ASCII."""
+
+    def commit(self, group: Group) -> Committed:
+        for effects in group.writes:
+            if effects.attempt is not None:
+                attempt = effects.attempt.attempt
+                detail = attempt.detail.encode("ascii", "ignore").decode()
+                cut = replace(attempt, detail=detail)
+                effects.attempt = effects.attempt._replace(attempt=cut)
+        return super().commit(group)
+
+
+class CutsSpecs(SqlStore):
+    """Keeps 64 bytes of a spec."""
+
+    def commit(self, group: Group) -> Committed:
+        for effects in group.writes:
+            if effects.submitted is not None:
+                calls = [call._replace(spec=call.spec[:64]) for call in effects.submitted.calls]
+                effects.submitted = replace(effects.submitted, calls=calls)
+        return super().commit(group)
+
+
 class TakesRequestsTwice(SqlStore):
     """Keeps no request ids."""
 

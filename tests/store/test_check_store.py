@@ -25,6 +25,8 @@ from batchcalls.testing.store import (
 )
 from tests.store.broken_stores import (
     CommitsInHalves,
+    CutsSpecs,
+    CutsTexts,
     FindsNoOpenCalls,
     ForgetsThoughtlessly,
     IgnoresTypes,
@@ -70,6 +72,8 @@ def test_sqlite_in_a_file_keeps_the_contract(rule: Rule, tmp_path: Path) -> None
     ("broken", "rule", "words"),
     [
         (CommitsInHalves, commits.a_group_is_all_or_nothing, "finds no row must leave nothing"),
+        (CutsSpecs, commits.a_spec_is_kept_to_the_byte, "must be kept to the byte"),
+        (CutsTexts, commits.texts_are_kept_to_the_letter, "must be kept to the letter"),
         (SwallowsLostRows, commits.a_group_is_all_or_nothing, "must raise AssertionError"),
         (LosesAnswers, commits.every_event_is_stored_as_it_was_answered, "the events of its group"),
         (TakesRequestsTwice, refusals.a_request_id_used_again_is_refused, "must be refused"),

@@ -57,7 +57,8 @@ class Group:
     """What goes through one commit.
 
     ``writes`` are the effects of changes, in order; ``batches`` those that they touch, as they
-    stand after the last one. A call changes its status once at most in a group.
+    stand after the last one. A call changes its status once at most in a group. What a carrier
+    told is as ``carriers.border`` lets it through: valid UTF-8, no control characters.
     """
 
     writes: list[Effects] = field(default_factory=list)

@@ -32,12 +32,16 @@ Row = tuple[Any, ...]
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
+_NEVER_EMPTY: Final = b"\0"
+"""Goes before all payloads: SQLite takes an empty blob for NULL when it is to be cut."""
+
 
 class Given:
     """Rows of those ``columns``, to write a statement about.
 
-    Values are whole numbers, texts, truths or None. The column of ``payloads``, where there is
-    one, comes behind the others, and its values are bytes.
+    Values are whole numbers, texts, truths or None; a text would be cut at a NUL, which the border
+    lets nobody write. The column of ``payloads``, where there is one, comes behind the others, and
+    its values are bytes.
     """
 
     def __init__(self, *columns: str, payloads: str = "") -> None:
@@ -51,10 +55,10 @@ class Given:
             return {"given": _encode(rows)}
         payloads = [row[-1] for row in rows]
         lengths = [len(payload) for payload in payloads]
-        starts = accumulate(lengths, initial=1)
+        starts = accumulate(lengths, initial=2)  # bytes are counted from 1
         slices = zip(rows, starts, lengths, strict=False)
         listed = [(*row[:-1], start, length) for row, start, length in slices]
-        return {"given": _encode(listed), "payloads": b"".join(payloads)}
+        return {"given": _encode(listed), "payloads": b"".join([_NEVER_EMPTY, *payloads])}
 
 
 def _from_json(columns: Sequence[str], payloads: str) -> Subquery:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from batchcalls.core.changes import Change
+from batchcalls.core.changes import CallEnded, Change, NewCall
 from batchcalls.store.contract import Committed, Group
 from batchcalls.testing.breach import BrokenContract, require, require_equal
 from batchcalls.testing.store.bench import Bench, Rule, StoreFactory, fresh
@@ -19,7 +20,7 @@ from batchcalls.testing.store.changes import (
     returned,
     submitted,
 )
-from batchcalls.v1 import event_pb2
+from batchcalls.v1 import call_pb2, event_pb2
 from batchcalls.wire.state import event_to_proto
 
 _IMPOSSIBLE: Final[Sequence[Change]] = (
@@ -37,6 +38,21 @@ _IMPOSSIBLE: Final[Sequence[Change]] = (
 )
 """What can't happen where call 0 is up, 1 and 2 were never dialed, and 3 is over."""
 
+_ODD_TEXTS: Final = (
+    *("", " ", "'", '"', "\\", "\\u0041", "\\n", "'; DROP TABLE calls; --", "%s :name ? $1 {0}"),
+    *("null", "true", "0", "007", "1e5", "NaN", "[1]", '{"a": [1]}', "{1,2}", "\\x41", "a,b"),
+    *("\u2028\u2029", "\ufeff", "\u00e9 e\u0301", "\u0645\u0631\u062d\u0628\u0627", "\U0001f600"),
+)
+"""What a writer might take for something else: another type, an escape, a part of a statement."""
+
+_ODD_SPECS: Final = (
+    (b"",),
+    (b"", b""),
+    (b"", call_pb2.CallSpec(metadata={"a": "\0"}).SerializeToString(), b""),
+    tuple(call_pb2.CallSpec(reference_id="x" * length).SerializeToString() for length in range(99)),
+)
+"""Bytes of all lengths, and of none."""
+
 
 def a_submission_is_stored_whole(open_store: StoreFactory) -> None:
     """The batch, its calls and its first event are there after one commit."""
@@ -48,6 +64,34 @@ def a_submission_is_stored_whole(open_store: StoreFactory) -> None:
         given = [call.spec for call in change.calls]
         require_equal(stored, given, "the calls of a submission must be stored as given")
         require(not bench.store.is_empty(), "a store with a batch must not be empty")
+
+
+def a_spec_is_kept_to_the_byte(open_store: StoreFactory) -> None:
+    """However long it and those beside it are."""
+    for specs in _ODD_SPECS:
+        with fresh(open_store) as bench:
+            calls = [NewCall(0, spec) for spec in specs]
+            bench.commit(replace(submitted(calls=len(calls)), calls=calls))
+            stored = [call.spec for call in bench.calls()]
+            require_equal(stored, list(specs), "a spec must be kept to the byte")
+
+
+def texts_are_kept_to_the_letter(open_store: StoreFactory) -> None:
+    """What a carrier told, as the border let it through, is read as it was told."""
+    with fresh(open_store) as bench:
+        bench.commit(submitted(calls=len(_ODD_TEXTS)))
+        bench.commit(*(dialed(position) for position in range(len(_ODD_TEXTS))))
+        ends = [_told(position, text) for position, text in enumerate(_ODD_TEXTS)]
+        bench.commit(*ends)
+        stored = [attempt for call in bench.calls() for attempt in call.attempts]
+        given = [end.attempt for end in ends]
+        require_equal(stored, given, "texts must be kept to the letter")
+
+
+def _told(position: int, text: str) -> CallEnded:
+    end = completed(position)
+    attempt = replace(end.attempt, carrier_call_id=text, carrier_code=text, detail=text)
+    return replace(end, attempt=attempt)
 
 
 def an_empty_group_changes_nothing(open_store: StoreFactory) -> None:
@@ -103,6 +147,8 @@ def _require_refused(bench: Bench, group: Group, lost: Change) -> None:
 
 RULES: Final[tuple[Rule, ...]] = (
     a_submission_is_stored_whole,
+    a_spec_is_kept_to_the_byte,
+    texts_are_kept_to_the_letter,
     an_empty_group_changes_nothing,
     every_event_is_stored_as_it_was_answered,
     a_group_is_all_or_nothing,
