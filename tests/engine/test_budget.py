@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -14,12 +16,16 @@ COST_S = 0.000_4
 
 
 class Dialing:
-    """Calls are dialed beside whoever shares the budget; the loop is late by ``late_s``."""
+    """Calls are dialed beside whoever shares the budget; the loop is late by ``late_s``.
 
-    def __init__(self) -> None:
+    Readers give up after ``patience_s``, and ask again.
+    """
+
+    def __init__(self, *, patience_s: float = math.inf) -> None:
         self.budget = Budget(trio.current_time, least=LEAST, most=MOST)
         self.answered_at: list[float] = []
         self.rests_s: list[float] = []
+        self._patience_s = patience_s
 
     async def run(self, *, readers: int, for_s: float, late_s: float = 0.0) -> None:
         """Readers who ask again as soon as they are answered."""
@@ -50,7 +56,8 @@ class Dialing:
 
     async def _ask_again_and_again(self) -> None:
         while True:
-            await self.ask()
+            with trio.move_on_after(self._patience_s):
+                await self.ask()
 
 
 @pytest.mark.parametrize("readers", [1, 8, 150, 400])
@@ -118,6 +125,17 @@ async def test_no_rest_is_long(autojump_clock: MockClock) -> None:
     dialing.budget.pay(300)
     await dialing.ask()
     assert dialing.rests_s == [LONGEST_REST_S]
+
+
+@pytest.mark.parametrize("readers", [100, 300])
+async def test_a_crowd_that_gives_up_early_is_answered_nevertheless(
+    autojump_clock: MockClock, readers: int
+) -> None:
+    """Who gave up holds no place: else all would rest behind those who went, and give up too."""
+    dialing = Dialing(patience_s=0.3)
+    await dialing.run(readers=readers, for_s=10, late_s=0.02)
+    later = [at for at in dialing.answered_at if at >= 5.0]
+    assert 0.8 * LEAST * 5 <= len(later) * COST_S <= 1.5 * LEAST * 5
 
 
 async def test_it_says_how_it_stands(autojump_clock: MockClock) -> None:

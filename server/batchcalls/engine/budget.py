@@ -67,14 +67,22 @@ class Budget:
     ) -> None:
         """Rest until what was paid so far is over; at once, where it is.
 
-        ``then_s`` is paid before, for what follows the rest: who comes next rests behind it.
+        ``then_s`` is paid before, for what follows the rest: who comes next rests behind it. Who
+        is cancelled meanwhile has it back: where many have no patience, all would rest behind
+        those who went, and go too.
         """
         now = self._now()
         rest_s = self._rest_s(now)
         self.pay(then_s)
-        if rest_s:
+        if not rest_s:
+            return
+        paid_s = self._paid_until - now - rest_s
+        try:
             await sleep(rest_s)
-            self._learn(rest_s, self._now() - now - rest_s)
+        except BaseException:
+            self._paid_until -= paid_s
+            raise
+        self._learn(rest_s, self._now() - now - rest_s)
 
     def pay(self, took_s: float) -> None:
         """So much of a processor was taken, or is about to be."""
