@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchcalls.store.sql.changeset import LostRow
+from batchcalls.store.sql.given import LostRow
 from batchcalls.store.sql.sql_store import SqlStore
 from batchcalls.testing.store.bench import Books
 from batchcalls.testing.store.changes import completed, dialed, effects_alone, submitted

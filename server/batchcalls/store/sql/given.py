@@ -79,6 +79,10 @@ def _from_json(columns: Sequence[str], payloads: str) -> Subquery:
     return select(*named).subquery("given")
 
 
+class LostRow(AssertionError):
+    """A row wasn't in the state that the engine believed; the transaction was taken back."""
+
+
 class Statement:
     """A statement about rows that it is given."""
 
@@ -89,14 +93,21 @@ class Statement:
     def __str__(self) -> str:
         return " ".join(str(self._statement).split())
 
-    def execute(self, connection: Connection, rows: Sequence[Row]) -> int:
-        """Run it once, for all rows; return how many it wrote."""
+    def execute(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Run it once, for all rows.
+
+        Raises:
+          LostRow: it didn't write about each of them.
+        """
         sql, names = self.compiled(connection.dialect)
-        parameters = self._given.parameters(rows)
-        return connection.exec_driver_sql(sql, tuple(parameters[name] for name in names)).rowcount
+        given = self._given.parameters(rows)
+        found = connection.exec_driver_sql(sql, tuple(given[name] for name in names)).rowcount
+        if found != len(rows):
+            raise LostRow(f"{len(rows) - found} of {len(rows)} rows are gone: {self}")
 
     @lru_cache(maxsize=64)  # noqa: B019 (statements are constants of a module)
     def compiled(self, dialect: Dialect) -> tuple[str, Sequence[str]]:
         """Its text, and the names of its parameters in order."""
         compiled = self._statement.compile(dialect=dialect)
-        return str(compiled), compiled.positiontup or ()
+        assert compiled.positiontup is not None, f"{dialect.name} names its parameters"
+        return str(compiled), compiled.positiontup

@@ -1,7 +1,7 @@
 """The statements that write, each made once, each about all rows of a group.
 
 Every update of a call names the status that it leaves, and every end of an attempt wants it
-open: a row that isn't there is a bug of ours, which ``Changeset.execute`` turns into an error that
+open: a row that isn't there is a bug of ours, which ``Statement.execute`` turns into an error that
 takes the whole transaction back.
 """
 
