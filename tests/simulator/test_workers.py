@@ -9,9 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
+
+from batchcalls_simulator.cli.workers import in_turn
 
 WAIT_S = 60.0
 
@@ -42,14 +46,7 @@ def test_an_interrupted_plan_says_so_and_nothing_else(
 
     So does one that alone is told to end, and the others end with it.
     """
-    command = [sys.executable, "-m", "batchcalls_simulator", "plan", str(campaign)]
-    with subprocess.Popen(
-        [*command, "--seeds", "8", "--jobs", "2"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with plan(campaign) as process:
         workers = workers_of(process.pid)
         began = time.monotonic()
         send(process.pid, number)
@@ -58,9 +55,55 @@ def test_an_interrupted_plan_says_so_and_nothing_else(
     assert (process.returncode, out) == (130, "")
     assert err == "\ninterrupted: nobody was called, and there is no forecast\n"
     assert took_s < 10.0
-    while any(map(runs, workers)):
-        assert time.monotonic() < began + WAIT_S, "they end with it"
+    assert end(workers)
+
+
+def test_workers_end_with_a_plan_that_is_killed(campaign: Path) -> None:
+    """They hear no signal that it hears, so nobody else would end them."""
+    with plan(campaign) as process:
+        workers = workers_of(process.pid)
+        process.kill()
+        assert end(workers)
+
+
+def test_work_that_is_left_is_not_canceled() -> None:
+    """Or a pool whose processes are killed at that moment, as ours are, would never end."""
+    goes_on = Event()
+    done = []
+
+    def work(seed: int) -> None:
+        if seed == 0:
+            raise KeyboardInterrupt
+        goes_on.wait(WAIT_S)
+        done.append(seed)
+
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(KeyboardInterrupt):
+            next(in_turn(pool, work, range(4)))
+        goes_on.set()
+    assert done == [1, 2, 3]
+
+
+def plan(campaign: Path) -> subprocess.Popen[str]:
+    """A plan by two processes, leading a session of its own."""
+    command = [sys.executable, "-m", "batchcalls_simulator", "plan", str(campaign)]
+    return subprocess.Popen(
+        [*command, "--seeds", "8", "--jobs", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def end(processes: list[str]) -> bool:
+    """Whether they all end before long."""
+    deadline = time.monotonic() + WAIT_S
+    while any(map(runs, processes)):
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.01)
+    return True
 
 
 def runs(pid: str) -> bool:

@@ -22,7 +22,7 @@ from batchcalls.shell.reading import DocumentTooLarge, read_document
 from batchcalls.shell.streams import tell
 from batchcalls_simulator.cli.app import app, silence
 from batchcalls_simulator.cli.option import refuse, values_of
-from batchcalls_simulator.cli.workers import worker_processes
+from batchcalls_simulator.cli.workers import in_turn, worker_processes
 from batchcalls_simulator.lab.campaign import read_campaign
 from batchcalls_simulator.lab.chart import PlottingMissing, draw
 from batchcalls_simulator.lab.course import Course
@@ -114,7 +114,7 @@ def _courses(run: Callable[[int], Course], seeds: int, jobs: int) -> Iterator[Co
             yield from _told(map(run, range(seeds)), seeds)
         return
     with worker_processes(jobs) as pool:
-        yield from _told(pool.map(run, range(seeds)), seeds)
+        yield from _told(in_turn(pool, run, range(seeds)), seeds)
 
 
 @contextmanager

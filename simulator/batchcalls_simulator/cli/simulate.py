@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from textwrap import shorten
 from typing import Annotated
@@ -19,7 +19,7 @@ import typer
 from batchcalls.shell.streams import tell
 from batchcalls_simulator.cli.app import app, silence
 from batchcalls_simulator.cli.checkout import replay_line
-from batchcalls_simulator.cli.workers import worker_processes
+from batchcalls_simulator.cli.workers import in_turn, worker_processes
 from batchcalls_simulator.lab.books import BrokenPromise
 from batchcalls_simulator.lab.world import Played, play
 
@@ -60,31 +60,30 @@ def simulate(
     began = time.perf_counter()
     played: list[Played] = []
     failures = 0
-    for verdict in _verdicts(chosen, jobs):
-        if verdict.played is None:
-            failures += 1
-            typer.echo(_replay_line(verdict))
-            if fail_fast:
-                break
-            continue
-        played.append(verdict.played)
-        _tell_progress(len(played) + failures, len(chosen))
-        if log:
-            typer.echo("\n".join(verdict.played.log))
+    with closing(_verdicts(chosen, jobs)) as verdicts:  # whatever ends the loop, ends its processes
+        for verdict in verdicts:
+            if verdict.played is None:
+                failures += 1
+                typer.echo(_replay_line(verdict))
+                if fail_fast:
+                    break
+                continue
+            played.append(verdict.played)
+            _tell_progress(len(played) + failures, len(chosen))
+            if log:
+                typer.echo("\n".join(verdict.played.log))
     typer.echo(_summary(played, failures, time.perf_counter() - began))
     if failures:
         raise typer.Exit(FAILED)
 
 
-def _verdicts(seeds: Sequence[int], jobs: int) -> Iterator[_Verdict]:
+def _verdicts(seeds: Sequence[int], jobs: int) -> Generator[_Verdict, None, None]:
     """Each seed's verdict, in order."""
     if jobs == 1 or len(seeds) == 1:
         yield from map(_judge, seeds)
         return
     with worker_processes(jobs) as pool:
-        futures: list[Future[_Verdict]] = [pool.submit(_judge, seed) for seed in seeds]
-        for future in futures:
-            yield future.result()
+        yield from in_turn(pool, _judge, seeds)
 
 
 def _judge(seed: int) -> _Verdict:
