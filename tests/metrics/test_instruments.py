@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from itertools import count
+
 import prometheus_client
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 from prometheus_client.registry import Collector
@@ -74,3 +77,24 @@ def test_what_has_no_labels_is_there_from_the_start() -> None:
     registry = CollectorRegistry()
     Instruments(registry)
     assert registry.get_sample_value("batchcalls_commit_seconds_count") == 0
+
+
+def test_a_scrape_goes_on_while_something_is_counted_for_the_first_time() -> None:
+    """Its thread may have to wait wherever garbage is collected, and the loop counts on."""
+    registry = CollectorRegistry()
+    calls = Instruments(registry).counter("batchcalls_calls_total")
+    carriers = map(str, count())
+    calls.labels(next(carriers), "busy")
+
+    def count_another(_phase: str, _about: dict[str, int]) -> None:
+        calls.labels(next(carriers), "busy")
+
+    before = gc.get_threshold()
+    gc.callbacks.append(count_another)
+    try:
+        gc.set_threshold(1)
+        shown = lines(registry)
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(count_another)
+    assert 'batchcalls_calls_total{carrier="0",outcome="busy"} 0.0' in shown

@@ -61,12 +61,17 @@ Child = TypeVar("Child", Counter, Histogram)
 
 
 class Family(Generic[Child]):
-    """One metric: a child for each combination of labels, at 0 from when it was first asked for."""
+    """One metric: a child for each combination of labels, at 0 from when it was first asked for.
+
+    ``items`` are all children with their labels.
+    """
 
     def __init__(self, declared: Declared, make: Callable[[], Child]) -> None:
         self.declared = declared
         self._make: Callable[[], Child] = make
         self._children: dict[tuple[str, ...], Child] = {}
+        # Never changed, but replaced: a scrape goes through it while a child is made.
+        self.items: tuple[tuple[tuple[str, ...], Child], ...] = ()
         if not declared.labels:
             self.labels()
 
@@ -76,11 +81,8 @@ class Family(Generic[Child]):
         if child is None:
             assert len(values) == len(self.declared.labels), f"{self.declared.name} of {values}"
             child = self._children[values] = self._make()
+            self.items += ((values, child),)
         return child
-
-    def items(self) -> tuple[tuple[tuple[str, ...], Child], ...]:
-        """All children with their labels, while others may be made."""
-        return tuple(self._children.items())
 
 
 class Instruments(Collector):
@@ -115,7 +117,7 @@ class Instruments(Collector):
 def _counted(family: Family[Counter]) -> Metric:
     declared = family.declared
     metric = CounterMetricFamily(declared.name, declared.help, labels=declared.labels)
-    for labels, counter in family.items():
+    for labels, counter in family.items:
         metric.add_metric(labels, counter.value)
     return metric
 
@@ -123,7 +125,7 @@ def _counted(family: Family[Counter]) -> Metric:
 def _observed(family: Family[Histogram]) -> Metric:
     declared = family.declared
     metric = HistogramMetricFamily(declared.name, declared.help, labels=declared.labels)
-    for labels, histogram in family.items():
+    for labels, histogram in family.items:
         metric.add_metric(labels, histogram.buckets(), histogram.total)
     return metric
 
