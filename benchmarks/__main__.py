@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.draw:
         _draw(asked.results or _RESULTS)
         return 0
+    if results is not None:
+        results.mkdir(parents=True, exist_ok=True)  # or the run would be for nothing
     found = [one for chosen in _chosen(asked.rows) for one in _run(chosen, quick=asked.quick)]
     rows = [one for one in found if isinstance(one, Row)]
     charts = [one for one in found if isinstance(one, Chart)]
@@ -48,7 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(report.table(rows))
     console.print(report.goals(rows))
     if results is not None:
-        results.mkdir(parents=True, exist_ok=True)
         _keep(results, rows, charts, in_readme=whole and asked.results is None)
     return 1 if any(row.failure for row in rows) else 0
 

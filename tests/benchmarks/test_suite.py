@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks.__main__ import main
@@ -21,6 +23,16 @@ def test_an_unknown_row_is_refused_before_anything_runs(capsys: pytest.CaptureFi
     with pytest.raises(SystemExit):
         main(["--rows", "dispatch,dispatsch"])
     assert "dispatsch" in capsys.readouterr().err
+
+
+def test_results_that_cannot_be_kept_are_refused_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A whole run takes most of an hour."""
+    (tmp_path / "taken").touch()
+    with pytest.raises(FileExistsError):
+        main(["--rows", "pacing", "--quick", "--results", str(tmp_path / "taken")])
+    assert capsys.readouterr().err == ""
 
 
 def test_the_machine_is_described_without_its_name() -> None:
