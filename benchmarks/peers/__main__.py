@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from rich.console import Console
 
+from batchcalls.shell.signals import ends_as_interrupts
 from benchmarks import report
 from benchmarks.dispatch import CALLS, work_w
 from benchmarks.machine import machine
@@ -38,12 +38,12 @@ _TABLE_WIDTH: Final = 120
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; 1 when somebody failed or was refused, else 0."""
     asked = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _leave)
     chosen = [
         each for each in CONTENDERS if each is OURS or not asked.peers or each.name in asked.peers
     ]
     works = [work_w(CALLS, up) for up in UP]
-    standings = race(chosen, works, errand(works[0], "").counts, turns=_TURNS)
+    with ends_as_interrupts():
+        standings = race(chosen, works, errand(works[0], "").counts, turns=_TURNS)
     console = Console()
     console.width = max(console.width, _TABLE_WIDTH)
     console.print(table(standings))
@@ -71,11 +71,6 @@ def _names(text: str) -> tuple[str, ...]:
     if unknown:
         raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}")
     return names
-
-
-def _leave(*_signal: object) -> NoReturn:
-    """End as a Ctrl-C does: what was started is ended, and what was made is removed."""
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _keep(standings: Sequence[Standing]) -> None:
