@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +27,7 @@ from batchcalls_simulator.lab.chart import PlottingMissing, draw
 from batchcalls_simulator.lab.course import Course
 from batchcalls_simulator.lab.forecast import Forecast, Spread
 from batchcalls_simulator.lab.plan import DEFAULT_GRAIN_S, run_campaign
+from batchcalls_simulator.lab.trio_run import interrupts_alone
 from batchcalls_simulator.options import read_options
 
 INTERRUPTED = 130
@@ -110,22 +110,11 @@ def _most_up(spec: BatchSpec, limits: EngineLimits) -> int:
 def _courses(run: Callable[[int], Course], seeds: int, jobs: int) -> Iterator[Course]:
     jobs = min(jobs, seeds)
     if jobs == 1:
-        with _interrupts_alone():
+        with interrupts_alone():
             yield from _told(map(run, range(seeds)), seeds)
         return
     with worker_processes(jobs) as pool:
         yield from _told(in_turn(pool, run, range(seeds)), seeds)
-
-
-@contextmanager
-def _interrupts_alone() -> Iterator[None]:
-    """Raise a ``KeyboardInterrupt`` as it is, not in the group that nurseries made of it."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        if group.subgroup(KeyboardInterrupt) is None:
-            raise
-        raise KeyboardInterrupt from None
 
 
 def _told(courses: Iterator[Course], seeds: int) -> Iterator[Course]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import trio
@@ -30,6 +31,17 @@ def run_trio(main: Callable[[], Awaitable[T]], *expected: type[BaseException]) -
             raise
         interrupts = [leaf for leaf in leaves if isinstance(leaf, KeyboardInterrupt)]
         raise [*interrupts, *leaves][0] from None
+
+
+@contextmanager
+def interrupts_alone() -> Iterator[None]:
+    """Raise a ``KeyboardInterrupt`` as it is, not in the group that nurseries made of it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if group.subgroup(KeyboardInterrupt) is None:
+            raise
+        raise KeyboardInterrupt from None
 
 
 async def _interruptible(main: Callable[[], Awaitable[T]]) -> T:

@@ -43,6 +43,7 @@ from batchcalls_simulator.lab.process import Process, StepCounter
 from batchcalls_simulator.lab.reader import Reader
 from batchcalls_simulator.lab.scenario import WALL_S, Scenario, Verb, Wish, draw_scenario
 from batchcalls_simulator.lab.trio_loop import TrioLoop
+from batchcalls_simulator.lab.trio_run import interrupts_alone
 
 PATIENCE_S = 2 * 86_400.0
 """How long the second phase may last. The slowest scenario needs less than half of it."""
@@ -83,7 +84,8 @@ def play_scenario(scenario: Scenario) -> Played:
     with deterministic_scheduling(scenario.seed):
         world = World(scenario)
         try:
-            trio.run(world.run, clock=MockClock(autojump_threshold=0))
+            with interrupts_alone():  # nobody broke anything
+                trio.run(world.run, clock=MockClock(autojump_threshold=0))
         except BaseExceptionGroup as group:
             raise BrokenPromise(f"the server broke: {_first(group)!r}") from group
         finally:
