@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from subprocess import PIPE
 
 import pytest
 import structlog
 from typer.testing import CliRunner
 
 from batchcalls_simulator.cli import app
-
-WAIT_S = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -37,14 +31,3 @@ def test_the_log_of_a_world_can_be_read() -> None:
     done = CliRunner().invoke(app, ["simulate", "--seed", "4", "--log"])
     assert "0.000000 process 1" in done.stdout
     assert " dialed attempt_" in done.stdout
-
-
-def test_an_interrupted_run_ends_and_blames_nobody() -> None:
-    """Ctrl-C in the middle of a world is no broken promise of the service."""
-    command = [sys.executable, "-m", "batchcalls_simulator", "simulate", "--seeds", "1000000"]
-    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as process:
-        assert process.stderr is not None
-        assert process.stderr.readline() == "50 of 1000000 worlds played\n"
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=WAIT_S)
-    assert (process.returncode, out) == (130, "")

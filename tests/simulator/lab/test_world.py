@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -156,3 +157,17 @@ def test_a_pace_outlives_the_server_and_the_batch() -> None:
         )
     )
     assert len(dialed(played)) == 2
+
+
+@pytest.mark.parametrize("after_s", [0.02, 0.04, 0.06, 0.08, 0.1])
+def test_an_interrupt_is_no_broken_promise(after_s: float) -> None:
+    """Ctrl-C in the middle of a world comes out as it is: nobody broke anything."""
+    before = signal.signal(signal.SIGVTALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, after_s)
+        with pytest.raises(KeyboardInterrupt):
+            for seed in range(1_000):
+                play(seed)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
