@@ -27,7 +27,7 @@ KILLS = 3
 
 FOUND = {
     "the intent is written after the dial": "intents come first: ",
-    "a call that the carrier doesn't know after a crash is dialed again": "dialed once: ",
+    "a call that the carrier doesn't know after a crash is dialed again": "ended by itself with 1",
     "dials leave without waiting for the pace": "pace is kept: ",
     "one call more than the slots allow": "concurrency is kept: ",
     "calls are tried once too often": "within its attempts: ",
