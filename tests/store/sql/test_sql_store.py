@@ -200,3 +200,10 @@ def test_a_url_that_leads_to_no_file_is_refused(database: str) -> None:
     """The message says what a database URL looks like."""
     with pytest.raises(UnsupportedDatabase, match="sqlite:///FILE"):
         SqlStore.open(database)
+
+
+def test_a_sqlite_that_is_too_old_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the first submission would fail, with words about syntax."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 32, 3))
+    with pytest.raises(UnsupportedDatabase, match="is too old"):
+        SqlStore.open("sqlite://")

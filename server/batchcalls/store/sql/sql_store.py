@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final, TypeVar
@@ -53,7 +54,13 @@ class UnsupportedDatabase(Exception):
     """The database URL names a dialect that this version can't serve."""
 
 
+_OLDEST: Final = (3, 33, 0)
+"""The first SQLite that updates a table from rows it is given."""
+
+
 def _sqlite_url(database: str) -> URL:
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise UnsupportedDatabase(f"SQLite {sqlite3.sqlite_version} is too old: use 3.33 or newer")
     try:
         url = sqlalchemy.make_url(database)
     except ArgumentError as error:
